@@ -1,0 +1,297 @@
+"""What peers may ask of a gateway: one method per command of ``shared.protocol.TABLE``.
+
+Every method takes the peer's service and the fields of its row after ``service``, and returns the
+value of REPLY. Malformed fields raise TypeError, ValueError, AttributeError or ProtocolError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from websockets.frames import Close
+
+from shared import protocol
+from shared.close_codes import CloseCode, Return
+from shared.errors import ProtocolError
+
+from .connection import Connection
+from .frames import frame
+from .hub import Service
+
+if TYPE_CHECKING:
+    from .server import Gateway
+
+Handler = Callable[..., Any]
+
+
+class Commands:
+    """Executes commands on the clients of a gateway."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._hub = gateway.hub
+        self.table: dict[int, Handler] = {
+            row.code: getattr(self, row.name.lower())
+            for row in protocol.TABLE.values()
+            if row.code >= protocol.FIRST_COMMAND
+        }
+
+    def _find(self, service: Service[Connection], number: int) -> Connection | None:
+        return service.clients.get(number)
+
+    def _some(self, service: Service[Connection], numbers: Iterable[int]) -> set[Connection]:
+        clients = service.clients
+        return {clients[number] for number in numbers if number in clients}
+
+    def _push(self, clients: Iterable[Connection], opcode: int, payload: bytes) -> int:
+        """Send one message to many. The frame is built once, for all of them the same bytes."""
+        data = frame(opcode, payload)
+        dirty = self._gateway.dirty
+        count = 0
+        for client in clients:
+            count += 1
+            out = client.out
+            if out is None:
+                client.out = data
+                dirty.append(client)
+            elif isinstance(out, list):
+                out.append(data)
+            else:
+                client.out = [out, data]
+        self._gateway.messages_out += count
+        return count
+
+    # Sending and closing
+
+    def send_to_client(
+        self, service: Service[Connection], number: int, opcode: int, payload: bytes
+    ) -> bool:
+        client = service.clients.get(number)
+        if client is None:
+            return False
+        self._gateway.messages_out += 1
+        client.send(frame(opcode, payload))
+        return True
+
+    def send_to_clients(
+        self, service: Service[Connection], numbers: list[int], opcode: int, payload: bytes
+    ) -> int:
+        return self._push(self._some(service, numbers), opcode, payload)
+
+    def send_to_all(
+        self, service: Service[Connection], opcode: int, payload: bytes, exclude: list[int]
+    ) -> int:
+        clients: Iterable[Connection] = service.clients.values()
+        if exclude:
+            left_out = set(exclude)
+            clients = [client for client in clients if client.number not in left_out]
+        return self._push(clients, opcode, payload)
+
+    def send_to_uids(
+        self, service: Service[Connection], uids: list[str], opcode: int, payload: bytes
+    ) -> int:
+        if len(uids) == 1:
+            return self._push(service.uids.of(uids[0]), opcode, payload)
+        clients = {client for uid in uids for client in service.uids.of(uid)}
+        return self._push(clients, opcode, payload)
+
+    def send_to_groups(
+        self,
+        service: Service[Connection],
+        groups: list[str],
+        opcode: int,
+        payload: bytes,
+        exclude: list[int],
+    ) -> int:
+        if len(groups) == 1 and not exclude:
+            return self._push(service.groups.of(groups[0]), opcode, payload)
+        clients = {client for group in groups for client in service.groups.of(group)}
+        return self._push(clients - self._some(service, exclude), opcode, payload)
+
+    def close_client(
+        self,
+        service: Service[Connection],
+        number: int,
+        opcode: int,
+        payload: bytes | None,
+        code: int,
+        reason: str,
+    ) -> bool:
+        client = self._find(service, number)
+        if client is None:
+            return False
+        Close(code, reason).check()
+        if payload is not None:
+            client.send(frame(opcode, payload))
+        client.flush()
+        client.close(CloseCode(code, reason, Return.NOT, "the service closed it"))
+        return True
+
+    def destroy_client(self, service: Service[Connection], number: int) -> bool:
+        client = self._find(service, number)
+        if client is None:
+            return False
+        client.destroy()
+        return True
+
+    # Uids, groups, sessions
+
+    def _changed(self, client: Connection) -> None:
+        self._gateway.routing.changed(client)
+
+    def bind_uid(self, service: Service[Connection], number: int, uid: str) -> bool:
+        client = self._find(service, number)
+        if client is None:
+            return False
+        if self._hub.bind(client, _key(uid)):
+            self._changed(client)
+        return True
+
+    def unbind_uid(self, service: Service[Connection], number: int, uid: str) -> bool:
+        client = self._find(service, number)
+        if client is None or not self._hub.unbind(client, _key(uid)):
+            return False
+        self._changed(client)
+        return True
+
+    def join_group(self, service: Service[Connection], number: int, group: str) -> bool:
+        client = self._find(service, number)
+        if client is None:
+            return False
+        if self._hub.join(client, _key(group)):
+            self._changed(client)
+        return True
+
+    def leave_group(self, service: Service[Connection], number: int, group: str) -> bool:
+        client = self._find(service, number)
+        if client is None or not self._hub.leave(client, _key(group)):
+            return False
+        self._changed(client)
+        return True
+
+    def ungroup(self, service: Service[Connection], group: str) -> int:
+        members = list(service.groups.of(_key(group)))
+        for client in members:
+            self._hub.leave(client, group)
+            self._changed(client)
+        return len(members)
+
+    def set_session(
+        self,
+        service: Service[Connection],
+        number: int,
+        session: bytes,
+        expected: bytes | None,
+    ) -> bool:
+        client = self._find(service, number)
+        if client is None:
+            return False
+        if expected is not None and client.session != expected:
+            # Equal maps may be packed in another order.
+            present = protocol.unpack_session(client.session)
+            if present != protocol.unpack_session(expected):
+                return False
+        return self._store_session(client, protocol.unpack_session(session))
+
+    def update_session(self, service: Service[Connection], number: int, changes: bytes) -> bool:
+        client = self._find(service, number)
+        if client is None:
+            return False
+        session = protocol.unpack_session(client.session)
+        _merge(session, protocol.unpack_session(changes))
+        return self._store_session(client, session)
+
+    def patch_session(
+        self, service: Service[Connection], number: int, changes: bytes, removed: list[Any]
+    ) -> bool:
+        client = self._find(service, number)
+        if client is None:
+            return False
+        session = protocol.unpack_session(client.session)
+        session.update(protocol.unpack_session(changes))
+        for key in removed:
+            session.pop(key, None)
+        return self._store_session(client, session)
+
+    def _store_session(self, client: Connection, session: dict[str, Any]) -> bool:
+        packed = protocol.pack_session(session)
+        if packed != client.session:
+            client.session = packed
+            self._changed(client)
+        return True
+
+    # Questions
+
+    def get_session(self, service: Service[Connection], number: int) -> bytes | None:
+        client = self._find(service, number)
+        return None if client is None else client.session
+
+    def are_online(self, service: Service[Connection], numbers: list[int]) -> list[int]:
+        return [number for number in numbers if number in service.clients]
+
+    def clients_by_uids(
+        self, service: Service[Connection], uids: list[str]
+    ) -> dict[str, list[int]]:
+        index = service.uids
+        return {uid: [c.number for c in index.of(uid)] for uid in uids if uid in index}
+
+    def get_uid(self, service: Service[Connection], number: int) -> str | None:
+        client = self._find(service, number)
+        return None if client is None else client.uid
+
+    def _page(
+        self, service: Service[Connection], group: str | None, after: int, limit: int
+    ) -> list[Connection]:
+        clients = service.clients.values() if group is None else service.groups.of(group)
+        page = sorted((c for c in clients if c.number > after), key=lambda c: c.number)
+        return page[:limit]
+
+    def sessions(
+        self, service: Service[Connection], group: str | None, after: int, limit: int
+    ) -> dict[int, bytes]:
+        return {c.number: c.session for c in self._page(service, group, after, limit)}
+
+    def clients(
+        self, service: Service[Connection], group: str | None, after: int, limit: int
+    ) -> list[int]:
+        return [c.number for c in self._page(service, group, after, limit)]
+
+    def uids(self, service: Service[Connection], group: str | None) -> list[str]:
+        if group is None:
+            return list(service.uids)
+        return list({c.uid for c in service.groups.of(group) if c.uid is not None})
+
+    def groups(self, service: Service[Connection]) -> list[str]:
+        return list(service.groups)
+
+    def count_clients(
+        self, service: Service[Connection], groups: list[str] | None
+    ) -> int | dict[str, int]:
+        if groups is None:
+            return len(service.clients)
+        return {group: service.groups.count(group) for group in groups}
+
+    def count_uids(self, service: Service[Connection], group: str | None) -> int:
+        return len(service.uids) if group is None else len(self.uids(service, group))
+
+    def uids_by_group(self, service: Service[Connection]) -> dict[str, list[str]]:
+        return {group: self.uids(service, group) for group in service.groups}
+
+    def clients_by_group(self, service: Service[Connection]) -> dict[str, list[int]]:
+        return {g: [c.number for c in service.groups.of(g)] for g in service.groups}
+
+
+def _key(value: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise ProtocolError("a uid or group is a str that is not empty")
+    return value
+
+
+def _merge(into: dict[Any, Any], changes: dict[Any, Any]) -> None:
+    for key, value in changes.items():
+        present = into.get(key)
+        if isinstance(present, dict) and isinstance(value, dict):
+            _merge(present, value)
+        else:
+            into[key] = value

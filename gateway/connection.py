@@ -27,7 +27,7 @@ from websockets.speedups import apply_mask
 from shared import client_id, close_codes
 from shared.close_codes import CloseCode
 
-from . import frames
+from . import frames, handshake
 from .hub import Member, Service, groups_of
 
 if TYPE_CHECKING:
@@ -94,9 +94,7 @@ class Connection(Member, asyncio.Protocol):
         self.close_reason = ""
         self.request: list[Any] | None = None
         self.fragments: list[bytes] | None = None
-        self.websocket: WebSocket | None = ServerProtocol(
-            origins=gateway.origins, max_size=gateway.max_message_size, logger=_quiet
-        )
+        self.websocket: WebSocket | None = None
 
     @property
     def client_id(self) -> str:
@@ -133,6 +131,8 @@ class Connection(Member, asyncio.Protocol):
             self.held.append(data)
         elif self.websocket is not None:
             self._receive_slowly(data)
+        elif self.state == HANDSHAKE:
+            self._begin(data)
         elif self.state != CLOSED:
             done = self._receive_fast(data)
             if done < len(data) and self.held is None:
@@ -297,7 +297,22 @@ class Connection(Member, asyncio.Protocol):
 
     # Handshake
 
+    def _begin(self, data: bytes) -> None:
+        """First bytes: an ordinary handshake in one piece, or something for the protocol."""
+        gateway = self.gateway
+        opening = handshake.parse(data)
+        if opening is None or (opening.origin is not None and gateway.origins is not None):
+            self.websocket = ServerProtocol(
+                origins=gateway.origins, max_size=gateway.max_message_size, logger=_quiet
+            )
+            self._receive_slowly(data)
+            return
+        self.transport.write(opening.answer)
+        self.state = WAITING
+        gateway.connection_ready(self, opening.path, opening.headers)
+
     def _shake_hands(self, request: Request) -> None:
+        """A handshake that came through the protocol."""
         websocket = self.websocket
         if not isinstance(websocket, ServerProtocol):
             return
@@ -306,11 +321,10 @@ class Connection(Member, asyncio.Protocol):
         if response.status_code != 101:
             self.gateway.handshakes_refused += 1
             return
-        self.address = self.gateway.client_address(self.address, request.headers)
         self.state = WAITING
         # Written at once: the routing may send frames right below, which must come after it.
         self._write_protocol()
-        self.gateway.connection_ready(self, request)
+        self.gateway.connection_ready(self, request.path, list(request.headers.raw_items()))
 
     def opened(self, number: int) -> None:
         """A worker is there and the client gets its number."""

@@ -17,9 +17,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from websockets.datastructures import Headers
-from websockets.http11 import Request
-
 from shared import client_id, close_codes
 from shared.close_codes import CloseCode
 from shared.errors import SettingsError
@@ -38,6 +35,8 @@ if TYPE_CHECKING:
     from shared.settings import Settings
 
 log = logging.getLogger(__name__)
+
+RawHeaders = list[tuple[str, str]]
 
 DEFAULT_SEGMENTS = frozenset(("", "ws", "wss"))
 """First path segments that never wait for a service of their name."""
@@ -219,8 +218,10 @@ class Gateway:
         self._connections.add(client)
         self.clockwork.handshake_begins(client)
 
-    def connection_ready(self, client: Connection, request: Request) -> None:
+    def connection_ready(self, client: Connection, path: str, headers: RawHeaders) -> None:
         """The handshake is done: choose service and worker."""
+        if self._trusted:
+            client.address = self._client_address(client.address, headers)
         if self._max_per_address:
             self._per_address[client.host] += 1
             client.is_counted = True
@@ -232,13 +233,12 @@ class Gateway:
         ):
             client.close(close_codes.TOO_MANY)
             return
-        name = service_name(request.path)
-        service = self._find_service(name)
+        service = self._find_service(service_name(path))
         if service is None:
             left = self._started + NEW_SERVICE_WAIT - self._loop.time()
-            self._loop.call_later(left, self._choose_service, client, request)
+            self._loop.call_later(left, self._choose_service, client, path, headers)
             return
-        self._give(client, service, request)
+        self._give(client, service, path, headers)
 
     def _find_service(self, name: str) -> Service[Connection] | None:
         """The service of a segment; None while a worker that has it may still come."""
@@ -249,17 +249,19 @@ class Gateway:
             return self.hub.service(self._settings.gateway.default_service)
         return None
 
-    def _choose_service(self, client: Connection, request: Request) -> None:
+    def _choose_service(self, client: Connection, path: str, headers: RawHeaders) -> None:
         if client.state == WAITING:
-            name = service_name(request.path)
-            service = self._find_service(name)
+            service = self._find_service(service_name(path))
             default = self.hub.service(self._settings.gateway.default_service)
-            self._give(client, service or default, request)
+            self._give(client, service or default, path, headers)
 
-    def _give(self, client: Connection, service: Service[Connection], request: Request) -> None:
-        if "on_websocket_connect" in service.hooks or not service.hooks:
-            path, _, query = request.path.partition("?")
-            client.request = [path, query, [list(pair) for pair in request.headers.raw_items()]]
+    def _give(
+        self, client: Connection, service: Service[Connection], path: str, headers: RawHeaders
+    ) -> None:
+        # Without a worker so far nobody knows whether it will want this.
+        if "on_websocket_connect" in service.hooks or not self.routing.is_known(service):
+            plain, _, query = path.partition("?")
+            client.request = [plain, query, headers]
         if not self.routing.connected(client, service):
             self.clockwork.wait_begins(client)
 
@@ -297,13 +299,13 @@ class Gateway:
         # Its buffer is full, so that a close frame could not get through: it is queued behind.
         client.close(close_codes.SLOW)
 
-    def client_address(self, address: str, headers: Headers) -> str:
+    def _client_address(self, address: str, headers: RawHeaders) -> str:
         """Who is at the other end, where a trusted proxy says so: the last address in
         X-Forwarded-For that is not a trusted proxy's."""
-        if not self._trusted or not self._is_trusted(address.rpartition(":")[0]):
+        if not self._is_trusted(address.rpartition(":")[0]):
             return address
-        chain = [part.strip() for h in headers.get_all("X-Forwarded-For") for part in h.split(",")]
-        for forwarded in reversed(chain):
+        lines = [value for name, value in headers if name.lower() == "x-forwarded-for"]
+        for forwarded in reversed([part.strip() for part in ",".join(lines).split(",")]):
             try:
                 host = str(ipaddress.ip_address(forwarded))
             except ValueError:

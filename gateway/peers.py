@@ -235,8 +235,12 @@ class Peers:
                     else:
                         self._tell(router, routing_id, (protocol.HELLO_REQUIRED,))
                         return
-            except (ProtocolError, TypeError, ValueError, AttributeError) as error:
+            except Exception as error:
+                # Malformed fields, or a fault of ours. The rest of the frame is lost, so that only
+                # a new connection, with its hello, sets things right.
                 self.errors += 1
+                if not isinstance(error, ProtocolError):
+                    log.exception("cannot handle a message")
                 name = peer.name if peer is not None else routing_id.hex()
                 log.warning("peer %s: bad message: %s", name, error)
                 if peer is not None:

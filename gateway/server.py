@@ -84,6 +84,7 @@ class Gateway:
         self._started = self._loop.time()
         self._closing_with: CloseCode | None = None
         self._all_gone = asyncio.Event()
+        self._undecided: dict[Connection, tuple[str, RawHeaders]] = {}
 
         self.messages_in = 0
         self.messages_out = 0
@@ -141,12 +142,16 @@ class Gateway:
         }
         for address in self._settings.register.addresses:
             register = RegisterConnection(
-                address, secrets_of(self._settings.secret)[0], hello, self._register_changed
+                address, secrets_of(self._settings.secret), hello, self._register_changed
             )
             register.start()
             self._registers.append(register)
         self._server = await self._loop.create_server(
-            lambda: Connection(self), sock=public, ssl=self._tls, backlog=4096
+            lambda: Connection(self),
+            sock=public,
+            backlog=4096,
+            ssl=self._tls,
+            ssl_handshake_timeout=gateway.handshake_timeout if self._tls else None,
         )
         self.clockwork.start()
         # What lives from here on is not worth the collector's time; the rest comes and goes.
@@ -228,32 +233,40 @@ class Gateway:
         if self._closing_with is not None:
             client.close(self._closing_with)
             return
-        if (self._max_connections and len(self.hub.clients) >= self._max_connections) or (
+        if (self._max_connections and len(self._connections) > self._max_connections) or (
             self._max_per_address and self._per_address[client.host] > self._max_per_address
         ):
             client.close(close_codes.TOO_MANY)
             return
         service = self._find_service(service_name(path))
         if service is None:
-            left = self._started + NEW_SERVICE_WAIT - self._loop.time()
-            self._loop.call_later(left, self._choose_service, client, path, headers)
-            return
-        self._give(client, service, path, headers)
+            if not self._undecided:
+                left = self._started + NEW_SERVICE_WAIT - self._loop.time()
+                self._loop.call_later(left, self._decide)
+            self._undecided[client] = (path, headers)
+        else:
+            self._give(client, service, path, headers)
 
     def _find_service(self, name: str) -> Service[Connection] | None:
         """The service of a segment; None while a worker that has it may still come."""
         service = self.hub.services.get(name)
         if service is not None and self.routing.is_known(service):
             return service
-        if name in DEFAULT_SEGMENTS or self._loop.time() - self._started > NEW_SERVICE_WAIT:
+        if name in DEFAULT_SEGMENTS or self._loop.time() >= self._started + NEW_SERVICE_WAIT:
             return self.hub.service(self._settings.gateway.default_service)
         return None
 
-    def _choose_service(self, client: Connection, path: str, headers: RawHeaders) -> None:
-        if client.state == WAITING:
+    def _decide(self) -> None:
+        """A worker has come, or it is too late for one: services of those who wait for that."""
+        undecided, self._undecided = self._undecided, {}
+        for client, (path, headers) in undecided.items():
             service = self._find_service(service_name(path))
-            default = self.hub.service(self._settings.gateway.default_service)
-            self._give(client, service or default, path, headers)
+            if client.state != WAITING:
+                continue
+            if service is None:
+                self._undecided[client] = (path, headers)
+            else:
+                self._give(client, service, path, headers)
 
     def _give(
         self, client: Connection, service: Service[Connection], path: str, headers: RawHeaders
@@ -324,6 +337,7 @@ class Gateway:
     def worker_ready(self, worker: Worker) -> None:
         """A worker wants events."""
         self.routing.worker_ready(worker)
+        self._decide()
 
     # Writing
 

@@ -550,10 +550,13 @@ class Link:
                 handler(*message[1:])
                 if self._socket is None:
                     return
-        except (ProtocolError, TypeError) as error:
-            if isinstance(error, TypeError) and error.__traceback__ is not None:
-                log.exception("gateway %s: cannot handle a message", self.address)
+        except ProtocolError as error:
             self._lose(f"bad message: {error}")
+        except Exception as error:
+            # Malformed fields, or a fault in the handler of an event. Either way the rest of the
+            # frame is lost, so that only a new connection, with its hello, sets things right.
+            log.exception("gateway %s: cannot handle a message", self.address)
+            self._lose(f"bad message: {error!r}")
 
     def _make_handlers(self) -> dict[int, Any]:
         handlers: dict[int, Any] = {

@@ -77,7 +77,7 @@ class Pool:
         self._fingerprint = curve.fingerprint(secret)
         event = {"event": "worker_connect", "name": name}
         self._registers = [
-            RegisterConnection(address, secret, event, self._look) for address in registers
+            RegisterConnection(address, [secret], event, self._look) for address in registers
         ]
         self._changed = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None

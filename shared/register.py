@@ -25,7 +25,8 @@ import logging
 import random
 import secrets as random_source
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from . import curve
@@ -120,7 +121,8 @@ class RegisterConnection:
 
     Args:
         address: ``host:port`` of the register.
-        secret: the secret.
+        secrets: the secret to prove, and those to try where the register refuses it: while the
+            secret is being changed, a register on another machine may not have the new one yet.
         hello: event and fields of our hello, without nonce and proof.
         changed: called after every new list, loss and refusal; look at the attributes then.
 
@@ -133,7 +135,11 @@ class RegisterConnection:
     """
 
     def __init__(
-        self, address: str, secret: str, hello: dict[str, Any], changed: Callable[[], None]
+        self,
+        address: str,
+        secrets: Sequence[str],
+        hello: dict[str, Any],
+        changed: Callable[[], None],
     ) -> None:
         self.address = address
         self.gateways: dict[str, Listed] = {}
@@ -142,7 +148,7 @@ class RegisterConnection:
         self._started_at = 0.0
         self.refusal: str | None = None
         self.error = ""
-        self._secret = secret
+        self._secrets = deque(secrets)
         self._hello = hello
         self._changed = changed
         self._task: asyncio.Task[None] | None = None
@@ -172,6 +178,7 @@ class RegisterConnection:
                 if self.refusal != error.reason:
                     log.error("register %s: refused: %s", self.address, error.reason)
                 self.refusal, self.error = error.reason, str(error)
+                self._secrets.rotate(-1)
             except (OSError, TimeoutError, asyncio.IncompleteReadError, ProtocolError) as error:
                 self.error = str(error) or type(error).__name__
             if self.connected:
@@ -203,13 +210,13 @@ class RegisterConnection:
             raise Refused("version")
         nonce = str(challenge.get("nonce"))
         hello = {**self._hello, "nonce": random_source.token_hex(16)}
-        hello["proof"] = curve.proof(self._secret, *hello_parts(nonce, hello))
+        hello["proof"] = curve.proof(self._secrets[0], *hello_parts(nonce, hello))
         writer.write(encode(hello))
         answer = await read_message(reader)
         if answer["event"] == "refused":
             raise Refused(str(answer.get("reason")))
         given = str(answer.get("proof"))
-        if not curve.matches(self._secret, given, "register", nonce, hello["nonce"]):
+        if not curve.matches(self._secrets[0], given, "register", nonce, hello["nonce"]):
             raise Refused("secret")
         self.refusal = None
 

@@ -241,7 +241,7 @@ class Gateway:
         service = self._find_service(service_name(path))
         if service is None:
             if not self._undecided:
-                left = self._started + NEW_SERVICE_WAIT - self._loop.time()
+                left = self._started + NEW_SERVICE_WAIT - self._loop.time() + 0.01
                 self._loop.call_later(left, self._decide)
             self._undecided[client] = (path, headers)
         else:

@@ -1,0 +1,1 @@
+"""The benchmark service; see events.py."""

@@ -112,6 +112,7 @@ class Peers:
         self._drains = [Drain(self._gate.socket, self._gate.answer)]
         self._sockets: list[zmq.Socket[bytes]] = [self._gate.socket]
         self._routers: list[zmq.Socket[bytes]] = []
+        self._router_drains: list[Drain] = []
         self._peers: dict[tuple[int, bytes], Peer] = {}
         self._memories: dict[str, Memory] = {}
         self._dirty: list[Peer] = []
@@ -154,7 +155,9 @@ class Peers:
             monitor = router.get_monitor_socket(zmq.EVENT_DISCONNECTED)
             self._sockets += [router, monitor]
             self._routers.append(router)
-            self._drains.append(Drain(router, self._receiver(router), self._after_turn))
+            drain = Drain(router, self._receiver(router), self._after_turn)
+            self._router_drains.append(drain)
+            self._drains.append(drain)
             self._drains.append(Drain(monitor, self._someone_left))
         self._timer = self._loop.call_later(self._interval, self._heartbeat)
 
@@ -169,6 +172,7 @@ class Peers:
         for drain in self._drains:
             drain.stop()
         self._drains.clear()
+        self._router_drains.clear()
         for router in self._routers:
             router.disable_monitor()
         self._routers.clear()
@@ -212,7 +216,7 @@ class Peers:
                 peer.router.send_multipart((peer.routing_id, frame), zmq.NOBLOCK)
             except zmq.ZMQError as error:  # EHOSTUNREACH: the connection is gone
                 self._lose(peer, str(error))
-        for drain in self._drains[1:]:
+        for drain in self._router_drains:
             drain.look()
 
     # Receiving

@@ -16,6 +16,12 @@ _BATCH = 64
 """Messages taken in one turn of the loop, so that a flood leaves time for everybody else."""
 
 
+# Plain ints: arithmetic on pyzmq's flags makes a new enum member each time.
+_EVENTS = int(zmq.EVENTS)
+_POLLIN = int(zmq.POLLIN)
+_NOBLOCK = int(zmq.NOBLOCK)
+
+
 class Drain:
     """Reads a socket whenever it may have messages.
 
@@ -46,7 +52,7 @@ class Drain:
         """Must be called after every send on the socket, once per turn is enough."""
         if self._scheduled or self._stopped:
             return
-        if int(self._socket.get(zmq.EVENTS)) & zmq.POLLIN:
+        if int(self._socket.get(_EVENTS)) & _POLLIN:
             self._scheduled = True
             self._loop.call_soon(self._run)
 
@@ -59,21 +65,20 @@ class Drain:
     def _run(self) -> None:
         self._scheduled = False
         taken = 0
+        is_empty = False
         take = self._take
         receive = self._socket.recv_multipart
         try:
             while taken < _BATCH:
                 if self._stopped:
                     return
-                message = receive(zmq.NOBLOCK)
+                message = receive(_NOBLOCK)
                 taken += 1
                 take(message)
         except zmq.Again:
-            pass
+            is_empty = True
         finally:
-            if not self._stopped:
-                if taken and self._after is not None:
-                    self._after()
-                # Either the batch was full, or ``take`` sent and so may have eaten the edge.
-                if not self._stopped:
-                    self.look()
+            if taken and self._after is not None and not self._stopped:
+                self._after()
+            if not is_empty:
+                self.look()

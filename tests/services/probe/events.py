@@ -1,4 +1,4 @@
-"""A service for tests of the engine: every event becomes a line of the file KEFU_TEST_EVENTS."""
+"""A service for tests of the engine: every event becomes a line of the file PROBE_EVENTS."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import json
 import os
 from typing import Any
 
-UNBOUND_TIMEOUT = float(os.environ.get("KEFU_TEST_UNBOUND_TIMEOUT", "0"))
+UNBOUND_TIMEOUT = float(os.environ.get("PROBE_UNBOUND_TIMEOUT", "0"))
 
 
 def record(event: str, **fields: Any) -> None:
     """Append a line; one write each, so that processes do not mix theirs."""
     line = json.dumps({"event": event, "pid": os.getpid(), **fields}) + "\n"
-    fd = os.open(os.environ["KEFU_TEST_EVENTS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    fd = os.open(os.environ["PROBE_EVENTS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
         os.write(fd, line.encode())
     finally:

@@ -7,6 +7,7 @@ is replaced.
 from __future__ import annotations
 
 import socket
+from collections.abc import Collection
 
 from .setting_names import refuse
 
@@ -68,3 +69,46 @@ def _bind(setting: str, host: str, port: int, *, reuse_port: bool) -> socket.soc
         reason = f"cannot listen at {host}:{port}: {(exc.strerror or str(exc)).lower()}"
         raise refuse(setting, None, reason) from None
     return sock
+
+
+class Sockets:
+    """The listening sockets of one supervisor, kept open through restarts of its children."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, tuple[tuple[str, int], socket.socket]] = {}
+
+    def get(
+        self, key: str, setting: str, host: str, port: int, *, reuse_port: bool = False
+    ) -> socket.socket:
+        """The socket ``key``; made if it is not open at this address yet.
+
+        Args:
+            key: tells sockets at the same port apart.
+            reuse_port: whether more of our own sockets share the port.
+
+        Raises:
+            SettingsError: see ``listen``.
+        """
+        wanted = (host, port)
+        if key in self._open:
+            there, sock = self._open[key]
+            if there == wanted:
+                return sock
+            self._open.pop(key)[1].close()
+        siblings = [sock for there, sock in self._open.values() if there == wanted]
+        if siblings and not port:
+            port = siblings[0].getsockname()[1]
+        if reuse_port and not siblings:
+            probe(setting, host, port)
+        sock = listen(setting, host, port, reuse_port=reuse_port)
+        self._open[key] = (wanted, sock)
+        return sock
+
+    def keep(self, keys: Collection[str]) -> None:
+        """Close all others."""
+        for key in [key for key in self._open if key not in keys]:
+            self._open.pop(key)[1].close()
+
+    def close(self) -> None:
+        """Close all. Nobody can connect from now on, unless a child still listens."""
+        self.keep(())

@@ -116,8 +116,8 @@ class Process:
         """Start the operating system's process. Returns before it is ready."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         ours.setblocking(False)
-        with theirs:
-            descriptors = {role: sock.fileno() for role, sock in self._sockets.items()}
+        descriptors = {role: sock.fileno() for role, sock in self._sockets.items()}
+        try:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", "-m", "shared.child", self.plan.name, str(theirs.fileno())),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -126,6 +126,12 @@ class Process:
                 # A Ctrl-C in the terminal reaches the supervisor only.
                 process_group=0,
             )
+        except BaseException:
+            ours.close()
+            self.ended.set_result(1)
+            raise
+        finally:
+            theirs.close()
         self.pid = process.pid
         self._channel = await control.Channel.open(ours)
         self._channel.send(

@@ -6,7 +6,6 @@ import ipaddress
 import ssl
 from pathlib import Path
 
-from .errors import SettingsError
 from .setting_names import refuse
 from .settings import Settings
 
@@ -59,7 +58,7 @@ def _check_registers(settings: Settings) -> None:
         raise refuse("register.addresses", addresses, "names no register, and none is run here")
     for address in addresses:
         host, _, port = address.rpartition(":")
-        if not (host and port.isdigit() and 0 < int(port) < 65536):
+        if not (host and port.isdigit() and int(port) < 65536):
             raise refuse("register.addresses", address, "should be host:port")
 
 
@@ -87,6 +86,3 @@ def _check_tls(certificate: str, key: str) -> None:
     except (OSError, ssl.SSLError) as exc:
         reason = f"cannot be used with tls.key {key!r}: {exc.strerror or exc}"
         raise refuse("tls.certificate", certificate, reason) from None
-
-
-__all__ = ["SettingsError", "check", "is_loopback"]

@@ -1,0 +1,13 @@
+#!/usr/bin/env python3
+"""Starts the business processes (they run the services: hooks, HTTP API, pages).
+
+``start_business.py --help`` lists the commands; ``shared/supervisor.py`` does the work, and
+``business/worker.py`` is what the processes run.
+"""
+
+import sys
+
+from shared import cli
+
+if __name__ == "__main__":
+    sys.exit(cli.main("business"))

@@ -1,0 +1,1 @@
+"""The tests. They mirror the source: ``tests/shared/test_child.py`` tests ``shared/child.py``."""

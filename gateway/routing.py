@@ -155,7 +155,8 @@ class Routing:
         """A worker is gone without a word: others take over, what was unacknowledged too."""
         self._withdraw(worker)
         worker.leaving = True
-        self._unreported.update(worker.indexes)
+        if not worker.has_left:
+            self._unreported.update(worker.indexes)
         again: dict[Connection, list[int]] = {}
         waiting = [(code, item) for code, item in worker.backlog if isinstance(item, Connection)]
         for code, client in [(code, c) for code, c, _ in worker.unacked.values()] + waiting:
@@ -200,6 +201,8 @@ class Routing:
             workers = self.workers.get(service, [])
             if worker in workers:
                 workers.remove(worker)
+            if not workers:
+                self._unreported.add(service)
 
     def _check_left(self, worker: Worker) -> None:
         if worker.leaving and not (worker.has_left or worker.unacked or worker.deferred):

@@ -1,0 +1,1 @@
+"""Tests of ``business/``; those of the whole stack start real processes."""

@@ -63,7 +63,16 @@ class Arguments:
 
     def __init__(self, role: str, argv: Sequence[str]) -> None:
         parser = _parser(role)
-        flags = {"help", "config", "json", "limit", "ready-fd", *settings.leaves(), *SHORT[role]}
+        flags = {
+            "help",
+            "config",
+            "json",
+            "limit",
+            "now",
+            "ready-fd",
+            *settings.leaves(),
+            *SHORT[role],
+        }
         for argument in argv:
             # Before argparse, which would take the value of an unknown flag for a command.
             option = argument.partition("=")[0]
@@ -74,6 +83,7 @@ class Arguments:
         self.background: bool = values["background"]
         self.as_json: bool = values["json"]
         self.limit: int = values["limit"]
+        self.now: bool = values["now"]
         self.config: str | None = values["config"]
         self.ready_fd: int | None = values["ready_fd"]
         self.flags = {
@@ -106,6 +116,7 @@ def _parser(role: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--limit", type=int, default=1000, help="connections: at most so many of each process"
     )
+    parser.add_argument("--now", action="store_true", help="stop: end at once, finish nothing")
     parser.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
     for leaf in settings.leaves().values():
         names = [flag(leaf.name)]
@@ -215,7 +226,7 @@ def _ask(command: str, arguments: Arguments, run_dir: RunDir) -> int:
     try:
         answer = control.request(
             run_dir.control,
-            {"command": command, "limit": arguments.limit},
+            {"command": command, "limit": arguments.limit, "now": arguments.now},
             STATUS_TIMEOUT if short else None,
         )
     except (FileNotFoundError, ConnectionError) as exc:

@@ -222,7 +222,9 @@ class Gateway(Section):
     port: Port = Field(
         default=8282, description="Public port, shared by all processes. 0: any free one."
     )
-    processes: Processes = Field(default=1, description="Number of gateway processes.")
+    processes: Annotated[int, Field(ge=0, le=256)] = Field(
+        default=1, description="Number of gateway processes. 0: only the register."
+    )
     lan_ip: Annotated[str, AfterValidator(_ipv4)] = Field(
         default="127.0.0.1",
         description="IPv4 address by which business processes reach this machine.",

@@ -185,7 +185,7 @@ class Supervisor:
         """Leave ``run`` after all children have stopped. The second time: end them at once."""
         if self._end.done():
             for process in self._processes:
-                process.kill("told to stop twice")
+                process.kill("told to end at once")
         else:
             self._end.set_result(None)
 
@@ -394,6 +394,8 @@ class Supervisor:
         if message.get("command") == "stop":
             self._waiting_for_end.append(channel)
             if not self._end.done():
+                self.end()
+            if message.get("now"):
                 self.end()
             return
         # A task of its own: who asks may go away, what it asked for goes on.

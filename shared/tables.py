@@ -61,7 +61,7 @@ KINDS = {
         Column("SEND BUFFER", "send_buffer", size),
         Column("QUEUED", "queued_events"),
         Column("UNACKED", "unacknowledged_events"),
-        Column("WORKERS", "workers", _count),
+        Column("PEERS", "peers", _count),
         Column("REGISTER", "register", left=True),
         Column("ADDRESS", "address", left=True),
         Column("SLOW", "slow_closed"),

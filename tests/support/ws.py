@@ -4,27 +4,49 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as open_connection
 from websockets.exceptions import ConnectionClosed
 
-from .timing import SECOND, TIMEOUT
+from .timing import SECOND, TIMEOUT, within
 
 
 class Client:
-    """An open connection. Made by ``open_client``."""
+    """A connection, open inside ``async with``. Made by ``connect``."""
 
-    def __init__(self, connection: ClientConnection) -> None:
-        self.connection = connection
+    connection: ClientConnection
+
+    def __init__(self, url: str, options: dict[str, Any]) -> None:
+        self._url = url
+        self._options = options
+
+    async def __aenter__(self) -> Self:
+        options = {
+            "compression": None,
+            "open_timeout": TIMEOUT,
+            "close_timeout": SECOND,
+            "proxy": None,  # whatever the environment says
+            "ping_interval": None,
+            **self._options,
+        }
+        self.connection = await open_connection(self._url, **options)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
 
     async def send(self, message: str | bytes | dict[str, Any]) -> None:
         """Send a text, bytes, or a dict as JSON."""
         text = json.dumps(message, ensure_ascii=False) if isinstance(message, dict) else message
-        async with asyncio.timeout(TIMEOUT):
-            await self.connection.send(text)
+        await within(self.connection.send(text))
 
     async def recv(self, timeout: float = TIMEOUT) -> str | bytes:
         """The next message."""
@@ -42,7 +64,7 @@ class Client:
                 pass
         return message
 
-    async def silent(self, seconds: float = 0.2 * SECOND) -> None:
+    async def expect_silence(self, seconds: float = 0.2 * SECOND) -> None:
         """See that nothing comes for a while.
 
         Raises:
@@ -69,18 +91,10 @@ class Client:
         return self.connection.close_code or 1006, self.connection.close_reason or ""
 
     async def close(self) -> None:
-        """Close from this side."""
-        async with asyncio.timeout(TIMEOUT):
-            await self.connection.close()
+        """Close from this side. Idempotent."""
+        await within(self.connection.close())
 
 
-@asynccontextmanager
-async def open_client(url: str, **options: Any) -> AsyncIterator[Client]:
-    """Connect to ``url``; options as ``websockets.asyncio.client.connect``."""
-    options = {"compression": None, "open_timeout": TIMEOUT, "close_timeout": 1, **options}
-    # No answer of a proxy of the environment, and no pings of its own in between.
-    connection = await connect(url, proxy=None, ping_interval=None, **options)
-    try:
-        yield Client(connection)
-    finally:
-        await connection.close()
+def connect(url: str, **options: Any) -> Client:
+    """A client of ``url``; options as those of ``websockets.asyncio.client.connect``."""
+    return Client(url, options)

@@ -9,22 +9,28 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from . import control, logs, settings, settings_check, tables
 from .child import EXIT_SETTINGS
+from .commands import DEFAULT_LIMIT, exit_code
 from .errors import KefuError, SettingsError
+from .layout import ENTRIES
 from .run_dir import RunDir
 from .setting_names import flag
 from .settings import Settings
-from .supervisor import ENTRIES, Supervisor, exit_code
+from .supervisor import Supervisor
 
 EXIT_NOT_RUNNING = 1
 
 STATUS_TIMEOUT = 15.0
 """Seconds that ``status`` and ``connections`` wait for the supervisor."""
+
+_LAST_MOMENTS = 500
+"""Looks, 10 ms apart, at whether the lock of a supervisor that has stopped is free."""
 
 COMMANDS = {
     "start": "run in the foreground (the default); with -d in the background",
@@ -114,7 +120,10 @@ def _parser(role: str) -> argparse.ArgumentParser:
     parser.add_argument("--config", metavar="FILE", help="settings file (kefu.toml)")
     parser.add_argument("--json", action="store_true", help="status, connections: as JSON")
     parser.add_argument(
-        "--limit", type=int, default=1000, help="connections: at most so many of each process"
+        "--limit",
+        type=int,
+        default=DEFAULT_LIMIT,
+        help="connections: at most so many of each process",
     )
     parser.add_argument("--now", action="store_true", help="stop: end at once, finish nothing")
     parser.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
@@ -246,6 +255,12 @@ def _ask(command: str, arguments: Arguments, run_dir: RunDir) -> int:
     elif short:
         _say(tables.status(answer) if command == "status" else tables.connections(answer))
     else:
+        if command == "stop":
+            # It answers shortly before it is gone: a start right after this must find it gone.
+            for _ in range(_LAST_MOMENTS):
+                if not run_dir.is_running():
+                    break
+                time.sleep(0.01)
         _say({"stop": "stopped", "reload": "reloaded", "restart": "restarted"}[command])
     return 0
 

@@ -22,7 +22,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 KEFU = "kefu"
-BURST = 4
+BURST = 8
 """Broadcasts in flight in the burst case."""
 
 _SPARE_FILES = 500

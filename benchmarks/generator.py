@@ -205,6 +205,7 @@ class Fleet:
             while left and len(begun) < window:
                 start()
                 left -= 1
+            time.sleep(BATCH_PAUSE)
             for fd, _ in self._ready():
                 received = heads.pop(fd, b"") + self._read(fd)
                 if fd not in begun:

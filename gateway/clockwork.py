@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from shared import close_codes
 
 from . import frames
-from .connection import CLOSED, CLOSING, HANDSHAKE, OPEN, WAITING, Connection
+from .connection import CLOSING, HANDSHAKE, OPEN, WAITING, Connection
 
 if TYPE_CHECKING:
     from .hub import Service
@@ -62,9 +62,11 @@ class Clockwork:
         self._loop = asyncio.get_running_loop()
         self._period = min(_LONGEST_PERIOD, ping_interval / 8 or _LONGEST_PERIOD)
         self._timer: asyncio.TimerHandle | None = None
-        self._handshakes: deque[tuple[float, Connection]] = deque()
-        self._waiting: deque[tuple[float, Connection]] = deque()
-        self._closing: deque[tuple[float, Connection]] = deque()
+        # Deadlines, each dict in their order; what is over is taken out, so that nothing is kept
+        # alive by them.
+        self._handshakes: dict[Connection, float] = {}
+        self._waiting: dict[Connection, float] = {}
+        self._closing: dict[Connection, float] = {}
         # Four bytes per client and one entry per period, instead of an object per client.
         self._unbound: dict[Service[Connection], deque[tuple[float, array[int]]]] = {}
         self._congested: dict[Connection, tuple[int, float]] = {}
@@ -85,18 +87,23 @@ class Clockwork:
 
     def handshake_begins(self, client: Connection) -> None:
         """A socket was accepted."""
-        self._handshakes.append((self._loop.time() + self._handshake_timeout, client))
+        self._handshakes[client] = self._loop.time() + self._handshake_timeout
+
+    def handshake_ends(self, client: Connection) -> None:
+        """It has said what it wants."""
+        self._handshakes.pop(client, None)
 
     def wait_begins(self, client: Connection) -> None:
         """A client has no worker."""
-        self._waiting.append((self._loop.time() + self._worker_wait, client))
+        self._waiting[client] = self._loop.time() + self._worker_wait
 
     def closing_begins(self, client: Connection) -> None:
         """A close frame was sent."""
-        self._closing.append((self._loop.time() + CLOSE_TIMEOUT, client))
+        self._closing.setdefault(client, self._loop.time() + CLOSE_TIMEOUT)
 
     def opened(self, client: Connection, service: Service[Connection]) -> None:
         """A client is open, and not bound yet."""
+        self._waiting.pop(client, None)
         timeout = service.options.unbound_timeout
         if timeout <= 0:
             return
@@ -115,7 +122,8 @@ class Clockwork:
 
     def forget(self, client: Connection) -> None:
         """A connection is gone."""
-        self._congested.pop(client, None)
+        for watched in (self._handshakes, self._waiting, self._closing, self._congested):
+            watched.pop(client, None)
 
     # The walk
 
@@ -132,7 +140,6 @@ class Clockwork:
         for client in _expired(self._closing, now):
             if client.state == CLOSING:
                 client.transport.abort()
-            client.state = CLOSED if client.state == CLOSING else client.state
         self._close_unbound(now)
         self._look_at_congested(now)
         if self._half_interval > 0:
@@ -184,8 +191,12 @@ class Clockwork:
             self._gateway.wake()
 
 
-def _expired(queue: deque[tuple[float, Connection]], now: float) -> list[Connection]:
+def _expired(watched: dict[Connection, float], now: float) -> list[Connection]:
     expired = []
-    while queue and queue[0][0] <= now:
-        expired.append(queue.popleft()[1])
+    for client, deadline in watched.items():
+        if deadline > now:
+            break
+        expired.append(client)
+    for client in expired:
+        del watched[client]
     return expired

@@ -6,6 +6,7 @@ value of REPLY. Malformed fields raise TypeError, ValueError, AttributeError or 
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from .server import Gateway
 
 Handler = Callable[..., Any]
+
+MAX_PAGE = 4 * 1024 * 1024
+"""Bytes of sessions in one answer, unless a single one is larger."""
 
 
 class Commands:
@@ -244,13 +248,20 @@ class Commands:
         self, service: Service[Connection], group: str | None, after: int, limit: int
     ) -> list[Connection]:
         clients = service.clients.values() if group is None else service.groups.of(group)
-        page = sorted((c for c in clients if c.number > after), key=lambda c: c.number)
-        return page[:limit]
+        above = (client for client in clients if client.number > after)
+        return heapq.nsmallest(limit, above, key=_number)
 
     def sessions(
         self, service: Service[Connection], group: str | None, after: int, limit: int
     ) -> dict[int, bytes]:
-        return {c.number: c.session for c in self._page(service, group, after, limit)}
+        page: dict[int, bytes] = {}
+        size = 0
+        for client in self._page(service, group, after, limit):
+            size += len(client.session)
+            if page and size > MAX_PAGE:
+                break
+            page[client.number] = client.session
+        return page
 
     def clients(
         self, service: Service[Connection], group: str | None, after: int, limit: int
@@ -280,6 +291,10 @@ class Commands:
 
     def clients_by_group(self, service: Service[Connection]) -> dict[str, list[int]]:
         return {g: [c.number for c in service.groups.of(g)] for g in service.groups}
+
+
+def _number(client: Connection) -> int:
+    return client.number
 
 
 def _key(value: str) -> str:

@@ -12,27 +12,23 @@ CLOSING on the client is in no index any more.
 from __future__ import annotations
 
 import asyncio
-import logging
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from websockets.exceptions import InvalidState
-from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
-from websockets.protocol import OPEN as WS_OPEN
-from websockets.protocol import Protocol as WebSocket
-from websockets.protocol import Side
-from websockets.server import ServerProtocol
 from websockets.speedups import apply_mask
 
-from shared import client_id, close_codes
+from shared import client_id
 from shared.close_codes import CloseCode
 
-from . import frames, handshake
+from . import frames, handshake, websocket
 from .hub import Member, Service, groups_of
 
 if TYPE_CHECKING:
     from .routing import Worker
     from .server import Gateway
+    from .websocket import WebSocket
 
 HANDSHAKE, WAITING, OPEN, CLOSING, CLOSED = range(5)
 
@@ -41,8 +37,6 @@ ABNORMAL = 1006
 
 _PONG = 0x8A
 _TEXT, _BINARY = 0x81, 0x82
-_quiet = logging.getLogger("kefu.websockets")
-_quiet.setLevel(logging.CRITICAL)
 
 
 class Connection(Member, asyncio.Protocol):
@@ -65,7 +59,6 @@ class Connection(Member, asyncio.Protocol):
         "address",
         "close_code",
         "close_reason",
-        "fragments",
         "gateway",
         "held",
         "idle",
@@ -93,7 +86,6 @@ class Connection(Member, asyncio.Protocol):
         self.close_code = ABNORMAL
         self.close_reason = ""
         self.request: list[Any] | None = None
-        self.fragments: list[bytes] | None = None
         self.websocket: WebSocket | None = None
 
     @property
@@ -133,27 +125,29 @@ class Connection(Member, asyncio.Protocol):
             self._receive_slowly(data)
         elif self.state == HANDSHAKE:
             self._begin(data)
-        elif self.state != CLOSED:
-            done = self._receive_fast(data)
-            if done < len(data) and self.held is None:
-                self.websocket = WebSocket(
-                    Side.SERVER,
-                    state=WS_OPEN,
-                    max_size=self.gateway.max_message_size,
-                    logger=_quiet,
-                )
-                self._receive_slowly(data[done:] if done else data)
+        else:
+            self._receive(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is gone."""
         self._leave(self.close_code, self.close_reason)
         self.state = CLOSED
-        self.websocket = None
-        self.fragments = None
+        if self.held is None:  # else it is still needed, see resume
+            self.websocket = None
         self.out = None
         self.gateway.connection_lost(self)
 
     # Receiving
+
+    def _receive(self, data: bytes, *, was_held: bool = False) -> None:
+        if self.websocket is None:
+            done = self._receive_fast(data)
+            if done == len(data) or self.held is not None:
+                return
+            if done:
+                data = data[done:]
+            self.websocket = websocket.opened(self.gateway.max_message_size)
+        self._receive_slowly(data, was_held=was_held)
 
     def _receive_fast(self, data: bytes) -> int:
         """Take single data frames apart. Returns how many bytes are done."""
@@ -186,13 +180,12 @@ class Connection(Member, asyncio.Protocol):
                         payload.decode()
                     except UnicodeDecodeError:
                         break
-                gateway.messages_in += 1
                 if payload == heartbeat:
+                    gateway.messages_in += 1
                     position = stop
                     continue
             elif first == _BINARY:
                 payload = apply_mask(data[start:stop], data[start - 4 : start])
-                gateway.messages_in += 1
             elif first == _PONG and size < 126:
                 position = stop
                 continue
@@ -201,62 +194,30 @@ class Connection(Member, asyncio.Protocol):
             if forward is not None and not forward(self, first & 15, payload):
                 self._hold([data[position:]])
                 return position
+            gateway.messages_in += 1
             position = stop
         return position
 
-    def _receive_slowly(self, data: bytes) -> None:
-        websocket = self.websocket
-        if websocket is None:
+    def _receive_slowly(self, data: bytes, *, was_held: bool = False) -> None:
+        protocol = self.websocket
+        if protocol is None:
             return
-        websocket.receive_data(data)
-        messages: list[tuple[int, bytes]] = []
-        closed = False
-        for event in websocket.events_received():
+        protocol.receive_data(data)
+        for event in protocol.events_received():
             if isinstance(event, Request):
                 self._shake_hands(event)
-            elif isinstance(event, Frame):
-                if event.opcode is Opcode.CLOSE:
-                    closed = True
-                else:
-                    self._collect(event, messages)
-        if self.state in (WAITING, OPEN):
+        messages, protocol.messages = protocol.messages, []
+        if self.state in (WAITING, OPEN) or was_held:
+            self.gateway.messages_in += len(messages)
             self._deliver(messages)
         self._write_protocol()
-        if closed or (self.state in (WAITING, OPEN) and websocket.close_sent is not None):
-            close = websocket.close_rcvd or websocket.close_sent
+        if self.state in (WAITING, OPEN):
+            close = protocol.close_rcvd or protocol.close_sent
             if close is not None:
                 self._leave(int(close.code), close.reason)
-                self._start_closing()
-        elif (
-            self.state in (WAITING, OPEN)
-            and not websocket.expect_continuation_frame
-            and not websocket.reader.buffer
-        ):
-            self.websocket = None
-
-    def _collect(self, event: Frame, messages: list[tuple[int, bytes]]) -> None:
-        """Put the frames of messages together; UTF-8 is checked here, as the RFC demands."""
-        if event.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
-            return
-        payload = bytes(event.data)
-        if event.opcode is Opcode.CONT and self.fragments is not None:
-            self.fragments.append(payload)
-        else:
-            self.fragments = [bytes((int(event.opcode),)), payload]
-        if not event.fin:
-            return
-        opcode = self.fragments[0][0]
-        payload = b"".join(self.fragments[1:])
-        self.fragments = None
-        if opcode == Opcode.TEXT:
-            try:
-                payload.decode()
-            except UnicodeDecodeError:
-                if self.websocket is not None and self.state in (WAITING, OPEN):
-                    self.websocket.fail(close_codes.BAD_DATA.code, "invalid UTF-8")
-                return
-        self.gateway.messages_in += 1
-        messages.append((opcode, payload))
+                self.gateway.closing(self)
+            elif protocol.is_between_messages:
+                self.websocket = None
 
     def _deliver(self, messages: list[tuple[int, bytes]]) -> None:
         service = self.service
@@ -278,21 +239,23 @@ class Connection(Member, asyncio.Protocol):
         self.gateway.routing.block(self)
 
     def resume(self) -> None:
-        """Forward what was held, in order, and read on; may end in being held again."""
+        """Forward what was held, in order, and read on; may end in being held again.
+
+        What it said before it was closed is forwarded too: the event of its end waits behind.
+        """
         held, self.held = self.held, None
-        while held:
-            item = held.pop(0)
+        for index, item in enumerate(held or ()):
             if not isinstance(item, bytes):
                 self._deliver([item])
-            elif self.state == CLOSED:  # it closed after it had said this
-                self._receive_fast(item)
             else:
-                self.data_received(item)
+                self._receive(item, was_held=True)
             again = getattr(self, "held")  # noqa: B009 - a plain read is taken for None here
             if again is not None:
-                again.extend(held)
+                again.extend((held or ())[index + 1 :])
                 return
-        if not self.transport.is_closing() and not self.transport.is_reading():
+        if self.state == CLOSED:
+            self.websocket = None
+        elif not self.transport.is_closing() and not self.transport.is_reading():
             self.transport.resume_reading()
 
     # Handshake
@@ -302,9 +265,7 @@ class Connection(Member, asyncio.Protocol):
         gateway = self.gateway
         opening = handshake.parse(data)
         if opening is None or (opening.origin is not None and gateway.origins is not None):
-            self.websocket = ServerProtocol(
-                origins=gateway.origins, max_size=gateway.max_message_size, logger=_quiet
-            )
+            self.websocket = websocket.beginning(gateway.origins, gateway.max_message_size)
             self._receive_slowly(data)
             return
         self.transport.write(opening.answer)
@@ -313,11 +274,11 @@ class Connection(Member, asyncio.Protocol):
 
     def _shake_hands(self, request: Request) -> None:
         """A handshake that came through the protocol."""
-        websocket = self.websocket
-        if not isinstance(websocket, ServerProtocol):
+        protocol = self.websocket
+        if not isinstance(protocol, websocket.Handshake):
             return
-        response = websocket.accept(request)
-        websocket.send_response(response)
+        response = protocol.accept(request)
+        protocol.send_response(response)
         if response.status_code != 101:
             self.gateway.handshakes_refused += 1
             return
@@ -352,10 +313,10 @@ class Connection(Member, asyncio.Protocol):
 
     def _write_protocol(self) -> None:
         """Write what the Sans-I/O protocol has to say."""
-        websocket = self.websocket
-        if websocket is None:
+        protocol = self.websocket
+        if protocol is None:
             return
-        for data in websocket.data_to_send():
+        for data in protocol.data_to_send():
             if self.transport.is_closing():
                 return
             if data:
@@ -374,26 +335,18 @@ class Connection(Member, asyncio.Protocol):
             self.transport.abort()
             return
         if self.websocket is None:
-            self.websocket = WebSocket(Side.SERVER, state=WS_OPEN, logger=_quiet)
-        websocket = self.websocket
+            self.websocket = websocket.opened(self.gateway.max_message_size)
         text = close.reason if reason is None else reason
-        try:
-            websocket.send_close(close.code, text)
-        except InvalidState:  # the client was faster
-            pass
+        with contextlib.suppress(InvalidState):  # the client was faster
+            self.websocket.send_close(close.code, text)
         self._leave(close.code, text)
         self._write_protocol()
-        self._start_closing()
+        self.gateway.closing(self)
 
     def destroy(self) -> None:
         """Drop the connection at once, with what is unsent."""
         self._leave(ABNORMAL, "")
         self.transport.abort()
-
-    def _start_closing(self) -> None:
-        if self.state != CLOSED:
-            self.state = CLOSING
-            self.gateway.closing(self)
 
     def _leave(self, code: int, reason: str) -> None:
         """Out of every index; the worker hears of it. Only the first call counts."""

@@ -225,6 +225,7 @@ class Gateway:
 
     def connection_ready(self, client: Connection, path: str, headers: RawHeaders) -> None:
         """The handshake is done: choose service and worker."""
+        self.clockwork.handshake_ends(client)
         if self._trusted:
             client.address = self._client_address(client.address, headers)
         if self._max_per_address:

@@ -400,7 +400,8 @@ TABLE: dict[int, Command] = {
             "SESSIONS",
             _TO_GATEWAY,
             "number, deadline, service, group, after, limit",
-            "group nil = all. REPLY: map client -> packed map, ascending, of clients above after.",
+            "group nil = all. REPLY: map client -> packed map, ascending, of clients above after. "
+            "A page may be shorter than limit; only an empty one is the last.",
         ),
         Command(
             CLIENTS,

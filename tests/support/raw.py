@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import struct
 
@@ -72,8 +73,13 @@ class RawClient:
                 return int.from_bytes(payload[:2], "big")
 
     async def end(self) -> bytes:
-        """Everything until the server closes the connection."""
-        return await within(self.reader.read(-1))
+        """Everything until the server ends the connection, orderly or not; then close."""
+        received = b""
+        with contextlib.suppress(ConnectionResetError):
+            while data := await within(self.reader.read(65536)):
+                received += data
+        self.close()
+        return received
 
     def close(self) -> None:
         """Close without a word."""

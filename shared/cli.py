@@ -76,6 +76,7 @@ class Arguments:
             "limit",
             "now",
             "ready-fd",
+            "owner-fd",
             *settings.leaves(),
             *SHORT[role],
         }
@@ -91,7 +92,10 @@ class Arguments:
         self.limit: int = values["limit"]
         self.now: bool = values["now"]
         self.config: str | None = values["config"]
+        # For programs that start us. Written to when all is ready, or with the reason why not:
         self.ready_fd: int | None = values["ready_fd"]
+        # Closed when the program that started us is gone, and we are to go too:
+        self.owner_fd: int | None = values["owner_fd"]
         self.flags = {
             name: value[0] if isinstance(value, list) and len(value) == 1 else value
             for name, value in values.items()
@@ -126,7 +130,8 @@ def _parser(role: str) -> argparse.ArgumentParser:
         help="connections: at most so many of each process",
     )
     parser.add_argument("--now", action="store_true", help="stop: end at once, finish nothing")
-    parser.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
+    for name in ("--ready-fd", "--owner-fd"):
+        parser.add_argument(name, type=int, help=argparse.SUPPRESS)
     for leaf in settings.leaves().values():
         names = [flag(leaf.name)]
         names += [flag(short) for short, name in SHORT[role].items() if name == leaf.name]
@@ -194,11 +199,24 @@ def _start(
 
     async def supervise() -> None:
         supervisor = Supervisor(role, loaded, load, run_dir, entries)
+        if arguments.owner_fd is not None:
+            _follow(arguments.owner_fd, supervisor)
         await supervisor.run(lambda: _tell(arguments, {"ready": True}))
 
     with run_dir.locked():
         asyncio.run(supervise())
     return 0
+
+
+def _follow(owner_fd: int, supervisor: Supervisor) -> None:
+    loop = asyncio.get_running_loop()
+
+    def gone() -> None:
+        loop.remove_reader(owner_fd)
+        supervisor.end()
+
+    os.set_inheritable(owner_fd, False)
+    loop.add_reader(owner_fd, gone)
 
 
 def _start_in_background(run_dir: RunDir, argv: Sequence[str]) -> int:

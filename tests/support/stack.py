@@ -57,6 +57,8 @@ class Script:
         self.run_dir = directory / f"run-{name}"
         self.log = directory / f"{name}.log"
         self.process: subprocess.Popen[bytes] | None = None
+        # The script ends when this closes: also when the test run is killed.
+        self._life = -1
         self._argv = [*argv, "--config", str(directory / "kefu.toml")]
         self._environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("KEFU_")},
@@ -74,9 +76,12 @@ class Script:
             CommandFailed: it ended instead.
         """
         ours, theirs = os.pipe()
+        owner_fd, self._life = os.pipe()
         flags = [f"--{name}={_text(value)}" for name, value in (settings or {}).items()]
-        self.process = self._spawn(theirs, flags)
+        flags += ["--ready-fd", str(theirs), "--owner-fd", str(owner_fd)]
+        self.process = self._spawn([theirs, owner_fd], flags)
         os.close(theirs)
+        os.close(owner_fd)
         reader = asyncio.StreamReader()
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(ours, "rb")
@@ -89,16 +94,16 @@ class Script:
         if not outcome.get("ready"):
             raise CommandFailed(outcome["error"], await self.wait())
 
-    def _spawn(self, ready_fd: int, flags: Sequence[str]) -> subprocess.Popen[bytes]:
+    def _spawn(self, descriptors: Sequence[int], flags: Sequence[str]) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                self.arguments(*flags, "--ready-fd", str(ready_fd)),
+                self.arguments(*flags),
                 cwd=self.directory,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                pass_fds=[ready_fd],
+                pass_fds=descriptors,
             )
 
     async def wait(self) -> int:
@@ -166,6 +171,8 @@ class Script:
         """End it and its children at once, whatever state they are in."""
         if self.process is None:
             return
+        with suppress(OSError):
+            os.close(self._life)
         if self.running:
             with suppress(OSError, CommandFailed):
                 await asyncio.to_thread(self.request, "stop", now=True)

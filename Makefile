@@ -1,0 +1,54 @@
+# The front door. `make run` and `make test` need Python 3.11 or newer, and nothing else.
+
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help run test bench check format docs environment clean
+
+help:
+	@echo 'make run      the demo shop on loopback; prints its URLs and what to try'
+	@echo 'make test     the whole suite (make test ARGS="-k reload" for a part)'
+	@echo 'make bench    measurements (make bench ARGS="--quick")'
+	@echo 'make check    format, lint, strict types'
+	@echo 'make format   put the code into its format'
+	@echo 'make docs     write what is made from the code: reference pages, sample of the settings'
+	@echo 'make clean    remove what all of these made, except for var/'
+
+run: $(READY)
+	@$(BIN)/python -m scripts.run
+
+test: $(READY)
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+bench: $(READY)
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+check: $(READY)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/mypy start_gateway.py start_business.py scripts
+
+format: $(READY)
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+docs: $(READY)
+	@$(BIN)/python -m shared.settings_docs
+	@$(BIN)/python -m scripts.make_reference
+
+environment: $(READY)
+
+# The first of these that is new enough. Another one: make PYTHON=/path/to/python3 ...
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+$(READY): pyproject.toml scripts/environment.py
+	@test -n '$(PYTHON)' || { echo 'kefu needs Python 3.11 or newer; none was found' >&2; exit 1; }
+	@$(PYTHON) scripts/environment.py
+	@touch $@
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -87,7 +87,7 @@ class GatewayClient(Questions):
         super().__init__(timeout)
         self._registers = check_addresses(register)
         self._secret = check_secret(secret)
-        self._name = name or f"{PurePath(sys.argv[0] or 'python').name}-{os.getpid()}"
+        self._name = name or _name_of_program()
         self._owns_pool = True
         self._is_closed = False
         self.service = service
@@ -484,3 +484,9 @@ class GatewayClient(Questions):
                 none of them was made.
         """
         return await run_batch(self, calls)
+
+
+def _name_of_program() -> str:
+    path = PurePath(sys.argv[0] or "python")
+    name = path.parent.name if path.name == "__main__.py" else path.name
+    return f"{name}-{os.getpid()}"

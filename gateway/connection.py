@@ -126,7 +126,9 @@ class Connection(Member, asyncio.Protocol):
         elif self.state == HANDSHAKE:
             self._begin(data)
         else:
-            self._receive(data)
+            done = self._receive_fast(data)
+            if done < len(data) and self.held is None:
+                self._receive_rest(data, done)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is gone."""
@@ -138,16 +140,6 @@ class Connection(Member, asyncio.Protocol):
         self.gateway.connection_lost(self)
 
     # Receiving
-
-    def _receive(self, data: bytes, *, was_held: bool = False) -> None:
-        if self.websocket is None:
-            done = self._receive_fast(data)
-            if done == len(data) or self.held is not None:
-                return
-            if done:
-                data = data[done:]
-            self.websocket = websocket.opened(self.gateway.max_message_size)
-        self._receive_slowly(data, was_held=was_held)
 
     def _receive_fast(self, data: bytes) -> int:
         """Take single data frames apart. Returns how many bytes are done."""
@@ -198,6 +190,10 @@ class Connection(Member, asyncio.Protocol):
             position = stop
         return position
 
+    def _receive_rest(self, data: bytes, done: int, *, was_held: bool = False) -> None:
+        self.websocket = websocket.opened(self.gateway.max_message_size)
+        self._receive_slowly(data[done:] if done else data, was_held=was_held)
+
     def _receive_slowly(self, data: bytes, *, was_held: bool = False) -> None:
         protocol = self.websocket
         if protocol is None:
@@ -247,8 +243,12 @@ class Connection(Member, asyncio.Protocol):
         for index, item in enumerate(held or ()):
             if not isinstance(item, bytes):
                 self._deliver([item])
+            elif self.websocket is not None:
+                self._receive_slowly(item, was_held=True)
             else:
-                self._receive(item, was_held=True)
+                done = self._receive_fast(item)
+                if done < len(item) and getattr(self, "held") is None:  # noqa: B009
+                    self._receive_rest(item, done, was_held=True)
             again = getattr(self, "held")  # noqa: B009 - a plain read is taken for None here
             if again is not None:
                 again.extend((held or ())[index + 1 :])

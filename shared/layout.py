@@ -89,9 +89,9 @@ class Layout:
         return sock
 
     def close(self) -> None:
-        """Close all listening sockets. Who connects now is refused, once the children closed
-        theirs."""
-        self._sockets.close()
+        """Close the listening sockets, except for the one of health and metrics, which answer to
+        the end. Who connects now is refused, once the children have closed theirs."""
+        self._sockets.keep({"admin"})
 
     def values(self, settings: Settings) -> dict[str, Any]:
         """The settings for children, with the ports that are really listened at."""

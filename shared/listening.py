@@ -108,7 +108,3 @@ class Sockets:
         """Close all others."""
         for key in [key for key in self._open if key not in keys]:
             self._open.pop(key)[1].close()
-
-    def close(self) -> None:
-        """Close all. Nobody can connect from now on, unless a child still listens."""
-        self.keep(())

@@ -116,6 +116,7 @@ class Supervisor:
             await self._stop()
             if serving is not None:
                 serving.cancel()
+                await asyncio.wait([serving])
             await self._commands.close()
 
     async def _start(self, settings: Settings) -> None:
@@ -124,7 +125,7 @@ class Supervisor:
         for plan, sockets in self.layout.open(settings):
             process = await self._start_process(plan, settings, sockets)
             self.slots.append(Slot(plan, settings, sockets, process))
-        await asyncio.gather(*(slot.process.ready for slot in self.slots))
+        await asyncio.gather(*(asyncio.shield(slot.process.ready) for slot in self.slots))
         for slot in self.slots:
             slot.keeper = self._spawn(self._keep(slot))
 

@@ -290,14 +290,7 @@ class Peers:
             peer.services.append(service)
             declared.append((service, frozenset(hooks), ServiceOptions.from_map(options)))
         if peer.kind is Kind.WORKER:
-            for service, hooks, options in declared:
-                service.declare(hooks, options)
-            worker = Worker(
-                peer.name,
-                lambda packed: self._send(peer, packed),
-                [(service, hooks) for service, hooks, _ in declared],
-            )
-            peer.worker = worker
+            peer.worker = Worker(peer.name, lambda packed: self._send(peer, packed), declared)
         peer.memory = self._memories.setdefault(peer.instance, Memory())
         peer.memory.left_at = None
         self._peers[key, routing_id] = peer

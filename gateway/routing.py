@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from shared import protocol
-from shared.protocol import WINDOW_BYTES, WINDOW_MESSAGES
+from shared.protocol import WINDOW_BYTES, WINDOW_MESSAGES, ServiceOptions
 
 from .connection import OPEN, WAITING, Connection
 from .hub import Hub, Service
@@ -42,7 +42,7 @@ class Worker:
     Args:
         name: for people.
         send: queues a packed message for it.
-        services: its services, by the indexes of its HELLO, with the hooks that it defines.
+        services: its services, by the indexes of its HELLO, with hooks and options.
 
     Attributes:
         clients: number of open clients it serves.
@@ -54,22 +54,24 @@ class Worker:
 
     __slots__ = (
         "backlog", "clients", "deferred", "has_left", "hooks", "indexes", "leaving", "name",
-        "send", "seq", "unacked", "unacked_bytes",
+        "options", "send", "seq", "unacked", "unacked_bytes",
     )  # fmt: skip
 
     def __init__(
         self,
         name: str,
         send: Callable[[bytes], None],
-        services: Iterable[tuple[Service[Connection], frozenset[str]]],
+        services: Iterable[tuple[Service[Connection], frozenset[str], ServiceOptions]],
     ) -> None:
         self.name = name
         self.send = send
         self.indexes: dict[Service[Connection], int] = {}
         self.hooks: dict[Service[Connection], frozenset[str]] = {}
-        for index, (service, hooks) in enumerate(services):
+        self.options: dict[Service[Connection], ServiceOptions] = {}
+        for index, (service, hooks, options) in enumerate(services):
             self.indexes[service] = index
             self.hooks[service] = hooks
+            self.options[service] = options
         self.seq = 0
         self.unacked: dict[int, tuple[int, Connection | None, int]] = {}
         self.unacked_bytes = 0
@@ -119,10 +121,12 @@ class Routing:
 
     def worker_ready(self, worker: Worker) -> None:
         """A worker wants events: it gets clients, new ones and those that nobody serves."""
-        if worker in self.all_workers:
+        if worker in self.all_workers or worker.leaving:
             return
         self.all_workers.append(worker)
         for service, hooks in worker.hooks.items():
+            # Not at its hello: a worker whose start fails after that changes nothing.
+            service.declare(hooks, worker.options[service])
             self.workers.setdefault(service, []).append(worker)
             if service not in self._ever_seen:
                 self._ever_seen.add(service)
@@ -137,11 +141,16 @@ class Routing:
         self._withdraw(worker)
         worker.leaving = True
         backlog, worker.backlog = worker.backlog, deque()
-        for code, client in backlog:
+        untold = set()
+        for code, item in backlog:
             if code in (protocol.CONNECT, protocol.CLOSE):
-                worker.deferred.setdefault(client, []).append(code)
+                worker.deferred.setdefault(item, []).append(code)
             elif code == RESUME:
-                self.block(client)
+                self.block(item)
+            elif code == protocol.GATEWAY_UP:
+                untold.add(item[0])
+        for service in untold:
+            self._report_to_another(service)
         for client in list(worker.deferred):
             if client.unacked == 0:
                 self._release(worker, client)
@@ -189,7 +198,13 @@ class Routing:
             self._move(client)
         else:
             client.worker = self._choose(client.service)
+        self._pass_on(client, codes)
+
+    def _pass_on(self, client: Connection, codes: Iterable[int]) -> None:
+        """Give a client's events to its worker; what it said itself comes before its end."""
         for code in codes:
+            if code == protocol.CLOSE and client.held is not None:
+                self._take_up(client)
             self._queue_or_keep(code, client)
         if client.held is not None:
             self._take_up(client)
@@ -236,6 +251,8 @@ class Routing:
             self._waiting.setdefault(service, {})[client] = None
             return False
         self._open(client, service, worker)
+        if client.held is not None:  # it spoke before its service was known
+            self._take_up(client)
         return True
 
     def give_up_waiting(self, client: Connection) -> None:
@@ -335,10 +352,11 @@ class Routing:
     def _serve_orphans(self, service: Service[Connection]) -> None:
         """A worker has come: what waited for one."""
         for code, client in self._kept.pop(service, ()):
-            client.worker = self._choose(service)
-            if client.state == OPEN and client.worker is not None:
-                client.worker.clients += 1
-            self._queue_or_keep(code, client)
+            if client.worker is None:
+                client.worker = self._choose(service)
+                if client.state == OPEN and client.worker is not None:
+                    client.worker.clients += 1
+            self._pass_on(client, (code,))
         for client in list(service.clients.values()):
             if client.worker is None:
                 self._hand_over(client)
@@ -350,6 +368,8 @@ class Routing:
                     self._take_up(client)
         for client in list(self._blocked.pop(service, ())):
             if client.held is not None:
+                if client.worker is None:  # it has closed since
+                    client.worker = self._choose(service)
                 self._take_up(client)
 
     def _queue_or_keep(self, code: int, client: Connection) -> None:
@@ -383,10 +403,12 @@ class Routing:
                 self._emit(worker, code, item)
             elif item.held is not None:
                 if item.worker is worker and not worker.leaving:
-                    rest, worker.backlog = backlog, deque()
-                    item.resume()  # what it leaves in the empty backlog is the first to go on
-                    rest.extendleft(reversed(worker.backlog))
-                    worker.backlog = rest
+                    worker.backlog = deque()
+                    try:
+                        item.resume()
+                    finally:  # what it left in the empty backlog is the first to go on
+                        backlog.extendleft(reversed(worker.backlog))
+                        worker.backlog = backlog
                 else:
                     self.block(item)
 
@@ -447,6 +469,14 @@ class Routing:
             self._work_off(worker)
         if worker.leaving:
             self._check_left(worker)
+
+    def _report_to_another(self, service: Service[Connection]) -> None:
+        """The worker that was to be told what this gateway holds goes: another one, or the next."""
+        for worker in self.workers.get(service, ()):
+            if "on_gateway_up" in worker.hooks[service]:
+                self._report(worker, service)
+                return
+        self._unreported.add(service)
 
     def _report(self, worker: Worker, service: Service[Connection]) -> None:
         """Tell a worker what this gateway holds, for ``on_gateway_up``."""

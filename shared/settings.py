@@ -373,6 +373,38 @@ class Servicer(Section):
         default=False,
         description="Refuse a bind without the bind_key of init. No legacy clients then.",
     )
+    disconnect_delay: Seconds = Field(
+        default=10.0,
+        description="Seconds that a customer whose socket was lost has to come back before the"
+        " agent is told.",
+    )
+    push_timeout: Seconds = Field(
+        default=0.2,
+        description="Seconds that an HTTP answer waits at most for pushes to be acknowledged.",
+    )
+    image_hosts: Words = Field(
+        default=[],
+        description="Hosts (shop.example) whose images may be shown in messages. Empty: only"
+        " images of this site, and emoji of any.",
+    )
+    session_lifetime: Period = Field(
+        default=604800.0, description="Seconds after which an agent's login ends."
+    )
+    login_failures: Count = Field(
+        default=10,
+        description="Failed logins per account within 15 minutes, and four times that per address,"
+        " before more are refused. 0: no limit.",
+    )
+    bind_refusals: Count = Field(
+        default=30,
+        description="Refused binds per member, and per address, within a minute before more are"
+        " refused unseen. 0: no limit.",
+    )
+    say_rate: Count = Field(
+        default=120,
+        description="Messages that a member or an agent may send per minute and business process."
+        " 0: no limit.",
+    )
 
 
 # ABCMeta lends every class a method ``register``, which instances do not have: nothing is hidden.

@@ -173,8 +173,10 @@ class PushApi:
         return found
 
     def _client(self, key: _Key, service: Any) -> GatewayClient:
+        if not isinstance(service, str):
+            raise errors.BadArgument("service", "the name of a service")
         if service not in key.services:
-            raise _Refused(Failure(403, -3, f"密钥不能用于该服务: {service!s:.60}"))
+            raise _Refused(Failure(403, -3, f"密钥不能用于该服务: {service:.60}"))
         client = self._clients.get(service)
         if client is None:
             try:

@@ -10,6 +10,7 @@ import heapq
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+import websockets.exceptions
 from websockets.frames import Close
 
 from shared import protocol
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from .server import Gateway
 
 Handler = Callable[..., Any]
+
+MAX_REASON = 123
+"""Bytes of a close frame's reason at most (RFC 6455 section 5.5)."""
 
 MAX_PAGE = 4 * 1024 * 1024
 """Bytes of sessions in one answer, unless a single one is larger."""
@@ -125,7 +129,7 @@ class Commands:
         client = self._find(service, number)
         if client is None:
             return False
-        Close(code, reason).check()
+        _check_close(code, reason)
         if payload is not None:
             client.send(frame(opcode, payload))
         client.flush()
@@ -295,6 +299,15 @@ class Commands:
 
 def _number(client: Connection) -> int:
     return client.number
+
+
+def _check_close(code: int, reason: str) -> None:
+    try:
+        Close(code, reason).check()
+    except websockets.exceptions.ProtocolError as error:
+        raise ProtocolError(f"close code {code!r}: {error}") from error
+    if len(reason.encode()) > MAX_REASON:
+        raise ProtocolError(f"a close reason has at most {MAX_REASON} bytes")
 
 
 def _key(value: str) -> str:

@@ -57,11 +57,12 @@ class Peer:
     """A connection of a worker or client that said HELLO."""
 
     __slots__ = (
-        "done", "instance", "kind", "last_seen", "memory", "name", "out", "router", "routing_id",
-        "services", "worker",
+        "done", "instance", "key", "kind", "last_seen", "memory", "name", "out", "router",
+        "routing_id", "services", "worker",
     )  # fmt: skip
 
-    def __init__(self, router: zmq.Socket[bytes], routing_id: bytes) -> None:
+    def __init__(self, key: int, router: zmq.Socket[bytes], routing_id: bytes) -> None:
+        self.key = (key, routing_id)
         self.router = router
         self.routing_id = routing_id
         self.out: list[bytes] = []
@@ -169,6 +170,7 @@ class Peers:
         for peer in list(self._peers.values()):
             self._send(peer, protocol.pack((protocol.BYE,)))
         self.flush()
+        self._peers.clear()
         for drain in self._drains:
             drain.stop()
         self._drains.clear()
@@ -279,7 +281,7 @@ class Peers:
             answer = (protocol.REFUSED, "version", protocol.VERSION, text)
             self._tell(router, routing_id, answer)
             return None
-        peer = Peer(router, routing_id)
+        peer = Peer(key, router, routing_id)
         peer.kind = Kind(kind)
         peer.name = str(name)
         peer.instance = str(instance)
@@ -291,9 +293,12 @@ class Peers:
             declared.append((service, frozenset(hooks), ServiceOptions.from_map(options)))
         if peer.kind is Kind.WORKER:
             peer.worker = Worker(peer.name, lambda packed: self._send(peer, packed), declared)
+        for older in [p for p in self._peers.values() if p.instance == peer.instance]:
+            # A connection that broke without our noticing it yet. An instance has one.
+            self._lose(older, "it has connected anew")
         peer.memory = self._memories.setdefault(peer.instance, Memory())
         peer.memory.left_at = None
-        self._peers[key, routing_id] = peer
+        self._peers[peer.key] = peer
         clock = int(self._now * 1000)
         self._send(
             peer,
@@ -342,7 +347,7 @@ class Peers:
         else:
             try:
                 service = peer.services[message[3]]
-                value = self._commands[code](service, *message[4:])
+                value = self._commands[code](service, *message[4 : 1 + protocol.FIELDS[code]])
                 if signed < 0:
                     return
                 answer = protocol.pack((protocol.REPLY, number, value))
@@ -353,6 +358,11 @@ class Peers:
                 log.warning("%s: %s: %r", peer.name, protocol.describe(code), error)
                 text = str(error)
                 answer = protocol.pack((protocol.ERROR, signed, CallError.BAD_COMMAND.value, text))
+            except Exception as error:
+                self.errors += 1
+                log.exception("%s: %s", peer.name, protocol.describe(code))
+                text = repr(error)
+                answer = protocol.pack((protocol.ERROR, signed, CallError.FAILED.value, text))
         if signed > 0 and code < protocol.FIRST_QUESTION:
             memory.answers.append((number, answer))
         self._send(peer, answer)
@@ -397,10 +407,9 @@ class Peers:
 
     def _lose(self, peer: Peer, why: str | None) -> None:
         """A peer is gone; ``why`` is None where it said BYE."""
-        key = (self._routers.index(peer.router), peer.routing_id)
-        if self._peers.get(key) is not peer:
+        if self._peers.get(peer.key) is not peer:
             return
-        del self._peers[key]
+        del self._peers[peer.key]
         peer.memory.left_at = time.monotonic()
         if why is None:
             log.info("%s %s: said bye", peer.kind.value, peer.name)

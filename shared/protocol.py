@@ -456,6 +456,9 @@ TABLE: dict[int, Command] = {
 }
 # ruff: enable[E501]
 
+FIELDS = {code: len(row.fields.split(",")) if row.fields else 0 for code, row in TABLE.items()}
+"""Number of fields of each message; what comes after them is from a later version."""
+
 
 class ServiceOptions(NamedTuple):
     """The options map of a service in HELLO.
@@ -478,8 +481,10 @@ class ServiceOptions(NamedTuple):
         """Read a map of HELLO; unknown keys are ignored.
 
         Raises:
-            ProtocolError: a value has the wrong type.
+            ProtocolError: not a map, or a value has the wrong type.
         """
+        if not isinstance(fields, dict):
+            raise ProtocolError(f"bad service options {fields!r}")
         text = fields.get("heartbeat_text", "ping")
         timeout = fields.get("unbound_timeout", 0)
         if not (text is None or isinstance(text, str)) or not isinstance(timeout, int | float):
@@ -538,10 +543,17 @@ def pack_session(session: dict[str, Any]) -> bytes:
 
 
 def unpack_session(packed: bytes) -> dict[str, Any]:
-    """The dict of a packed session, a new one each time."""
+    """The dict of a packed session, a new one each time.
+
+    Raises:
+        ProtocolError: not a packed map.
+    """
     if not packed:
         return {}
-    session = msgpack.unpackb(packed, raw=False, strict_map_key=False)
+    try:
+        session = msgpack.unpackb(packed, raw=False, strict_map_key=False)
+    except Exception as error:  # as in unpack
+        raise ProtocolError(f"session: {error}") from error
     if not isinstance(session, dict):
         raise ProtocolError("a session is a map")
     return session

@@ -1,0 +1,108 @@
+"""From a request to an endpoint, and from its result to an answer."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from aiohttp import web
+
+from shared.errors import GatewayError
+
+from .endpoints import TABLE, Endpoint
+from .endpoints.table import Call, Caller
+from .envelope import Refused, Reply, failure, respond, success
+from .identity import COOKIE, LOGIN_PATH, NAME
+from .params import read_params, to_word
+from .service import Servicer
+from .store.writer import StoreError
+from .web import is_own_script
+
+log = logging.getLogger(__name__)
+
+BUSY = "系统繁忙，请稍后再试"
+UNREACHABLE = "客服连接异常"
+FORBIDDEN = "非法请求"
+
+
+async def dispatch(servicer: Servicer, request: web.Request, path: str) -> web.StreamResponse:
+    """Answer a request.
+
+    Args:
+        servicer: the running service.
+        request: GET or POST.
+        path: ``module/controller/action``, as the client wrote it.
+
+    Raises:
+        web.HTTPNotFound: there is no such endpoint.
+        web.HTTPRequestEntityTooLarge: the body is too large.
+    """
+    endpoint = TABLE.find(path)
+    if endpoint is None:
+        raise web.HTTPNotFound
+    call = Call(servicer, request, servicer.now(), servicer.web.address(request))
+    status = 200
+    try:
+        params = await read_params(request)
+        answer = await _admit(call, endpoint, params)
+        if answer is None:
+            answer = await endpoint.handler(call, endpoint.params.model_validate(params))
+        if isinstance(answer, web.StreamResponse):
+            return answer
+        reply = answer if isinstance(answer, Reply) else Reply(answer)
+        return respond(success(endpoint.family, reply, servicer.now()))
+    except Refused as error:
+        refused = error
+        status = 403 if error.text == FORBIDDEN else 200
+    except StoreError as error:
+        # Nothing was stored: a client must not take it for an answer.
+        log.error("%s: %s", endpoint.path, error)
+        refused, status = Refused(BUSY), 503
+    except GatewayError as error:
+        log.warning("%s: %s", endpoint.path, error)
+        refused = Refused(UNREACHABLE)
+    return respond(failure(endpoint.family, refused, servicer.now()), status)
+
+
+async def _admit(
+    call: Call, endpoint: Endpoint, params: dict[str, Any]
+) -> web.StreamResponse | None:
+    """See who calls. Returns an answer for who may not, None for who may."""
+    servicer = call.servicer
+    if endpoint.caller is Caller.CUSTOMER:
+        call.member_id = servicer.tokens.member_of(to_word(params.get("token")))
+    elif endpoint.caller is Caller.AGENT:
+        call.visitor = await servicer.sessions.find(call.request.cookies.get(COOKIE, ""))
+        if call.visitor is None:
+            return web.Response(status=302, headers={"Location": LOGIN_PATH})
+        if endpoint.changes and not is_own_script(call.request):
+            raise Refused(FORBIDDEN)
+    return None
+
+
+def path_of_script(request: web.Request) -> str:
+    """The endpoint of a request to ``/index.php``, where clients of the original put it.
+
+    Raises:
+        web.HTTPNotFound: it is not one of this service.
+    """
+    path = request.match_info.get("path", "") or request.query.get("s", "")
+    name, _, rest = path.strip("/").partition("/")
+    if name != NAME:
+        raise web.HTTPNotFound
+    return rest
+
+
+async def demo_token(servicer: Servicer, request: web.Request) -> web.StreamResponse:
+    """A token for a member of the demo shop.
+
+    Raises:
+        web.HTTPNotFound: not in demo mode.
+    """
+    if not servicer.is_demo:
+        raise web.HTTPNotFound
+    text = request.query.get("member_id", "")
+    member_id = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    if await servicer.shop.member(member_id) is None:
+        return respond({"code": -1, "message": "没有指定会员", "data": ""})
+    return respond({"code": 0, "data": {"token": servicer.tokens.issue(member_id, servicer.now())}})

@@ -1,0 +1,11 @@
+"""The HTTP endpoints of the contract: one table, and the handlers by who may call them."""
+
+from __future__ import annotations
+
+from . import agent, customer, login
+from .table import Endpoint, Table
+
+__all__ = ["TABLE", "Endpoint"]
+
+TABLE = Table([*customer.endpoints, *agent.endpoints, *login.endpoints])
+"""All endpoints."""

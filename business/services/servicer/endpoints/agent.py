@@ -1,0 +1,232 @@
+"""What the agents' console calls: ``/servicer/servicer/*`` (CONTRACT 4), logged in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from shared.errors import GatewayError
+
+from ..content import Said, check_client_msg_id
+from ..customers import BAD_SOCKET
+from ..envelope import EMPTY_MESSAGE, Family, Refused, Reply, page
+from ..history import show
+from ..messages import with_names
+from ..params import Number, Paged, Params, Text, Word, limit_of
+from ..push import agent_uid
+from ..store import conversations, dialogues, pairs
+from ..store.pairs import Row
+from .customer import EMPTY, MAX_CLIENT_ID, TOO_FAST
+from .table import Call, Caller, Declarations
+
+endpoints = Declarations("servicer", Caller.AGENT, Family.RESULT)
+
+NO_MEMBER = "没有指定会员"
+
+LIST_SIZE = 10
+"""Customers per page."""
+
+
+class MemberParams(Params):
+    """A customer."""
+
+    member_id: Number = 0
+
+
+class BindParams(Params):
+    """Of ``chat/bind``."""
+
+    client_id: Word = ""
+    bind_key: Word = ""
+
+
+class AnswerParams(MemberParams):
+    """Of ``chat/answer``. The text is ``servicer_say``, else ``message``."""
+
+    content_type: Number = 0
+    servicer_say: Text = ""
+    message: Text = ""
+    goods_id: Number = 0
+    order_id: Number = 0
+    client_msg_id: Word = ""
+    format: Word = ""
+
+
+class DialogsParams(Paged):
+    """Of ``index/dialogs``. ``after_id``: what came after that message, oldest first."""
+
+    member_id: Number = 0
+    limit: Number = 15
+    after_id: Number = 0
+
+
+class HistoryParams(Paged):
+    """Of ``index/historyMembers``."""
+
+    size: Number = LIST_SIZE
+
+
+@endpoints.add("chat/bind", BindParams, changes=True)
+async def bind(call: Call, params: BindParams) -> Any:
+    """Bind a socket to the agent who is logged in."""
+    servicer, agent = call.servicer, call.by.agent
+    if not params.client_id:
+        return Reply("", "缺少参数")
+    keys = (f"s:{agent.uid}", f"a:{call.address}")
+    if any(servicer.bind_refusals.is_full(key, call.received) for key in keys):
+        raise Refused(TOO_FAST)
+    if not await _can_bind(call, params):
+        for key in keys:
+            servicer.bind_refusals.add(key, call.received)
+        raise Refused(BAD_SOCKET)
+    await servicer.agents.bind(agent, call.by.login, params.client_id)
+    return {"servicer_id": agent.uid}
+
+
+async def _can_bind(call: Call, params: BindParams) -> bool:
+    servicer = call.servicer
+    if len(params.client_id) > MAX_CLIENT_ID:
+        return False
+    if params.bind_key or servicer.require_bind_key:
+        if not servicer.bind_keys.is_good(params.client_id, params.bind_key):
+            return False
+    try:
+        return await servicer.sockets.can_bind(params.client_id, agent_uid(call.by.agent.uid))
+    except GatewayError:
+        return False
+
+
+@endpoints.add("chat/answer", AnswerParams, changes=True)
+async def answer(call: Call, params: AnswerParams) -> Any:
+    """Say something to a customer, whether connected or not."""
+    servicer, agent = call.servicer, call.by.agent
+    own_id = check_client_msg_id(params.client_msg_id)
+    if not await _is_known(call, params.member_id):
+        raise Refused("没有指定会话人员")
+    if not servicer.says.take(f"a{agent.uid}", call.received):
+        raise Refused(TOO_FAST)
+    said = Said(
+        params.content_type,
+        params.servicer_say or params.message,
+        params.format,
+        params.goods_id,
+        params.order_id,
+    )
+    content = await servicer.checker.check(
+        said, agent.site_id, params.member_id, Refused(EMPTY, EMPTY_MESSAGE)
+    )
+    sent = await servicer.messages.answer(agent, params.member_id, content, own_id)
+    data = {"id": sent.dialogue_id} if own_id else ""
+    return Reply(data, "发送成功" if sent.reached else "会员不在线")
+
+
+async def _is_known(call: Call, member_id: int) -> bool:
+    """Whether a member can be written to: one of the shop's, or one who has been here."""
+    if member_id <= 0:
+        return False
+    if await call.servicer.shop.member(member_id) is not None:
+        return True
+    site_id = call.by.agent.site_id
+    return await call.servicer.database.read(
+        lambda c: conversations.is_linked(c, site_id, member_id)
+    )
+
+
+@endpoints.add("chat/siteInfo", Params)
+async def site_info(call: Call, params: Params) -> Any:
+    """Name and logo of the agent's shop."""
+    site = await call.servicer.shop.site(call.by.agent.site_id)
+    data = {"logo": site.logo if site else "", "site_name": site.site_name if site else ""}
+    return {"data": data}
+
+
+@endpoints.add("chat/bye", Params, changes=True)
+async def bye(call: Call, params: Params) -> Any:
+    """Go offline; the agent's sockets are closed."""
+    try:
+        await call.servicer.agents.bye(call.by.agent, call.received)
+    except GatewayError:
+        raise Refused(BAD_SOCKET) from None
+    return Reply("", "下线成功")
+
+
+@endpoints.add("index/index", Paged)
+async def index(call: Call, params: Paged) -> Any:
+    """The agent's customers: those who are connected, and a page of those who are not."""
+    uid, number = call.by.agent.uid, params.page_number
+
+    def query(connection: Connection) -> tuple[list[Row], tuple[list[Row], int]]:
+        return pairs.online_of_agent(connection, uid), _offline(connection, uid, number, LIST_SIZE)
+
+    online, (offline, count) = await call.servicer.database.read(query)
+    return {
+        "onlineMembers": [with_names(row) for row in online],
+        "offlineMembers": page([with_names(row) for row in offline], count, LIST_SIZE),
+    }
+
+
+@endpoints.add("index/historyMembers", HistoryParams)
+async def history_members(call: Call, params: HistoryParams) -> Any:
+    """A page of the agent's customers who are not connected."""
+    uid, number, size = call.by.agent.uid, params.page_number, limit_of(params.size, LIST_SIZE)
+    rows, count = await call.servicer.database.read(lambda c: _offline(c, uid, number, size))
+    return {"offlineMembers": page([with_names(row) for row in rows], count, size)}
+
+
+def _offline(connection: Connection, uid: int, number: int, size: int) -> tuple[list[Row], int]:
+    return pairs.offline_of_agent(connection, uid, (number - 1) * size, size)
+
+
+@endpoints.add("index/getMember", MemberParams)
+async def get_member(call: Call, params: MemberParams) -> Any:
+    """One of the agent's customers, with the last message; None: not one of them."""
+    if params.member_id <= 0:
+        raise Refused(NO_MEMBER)
+    agent, member_id = call.by.agent, params.member_id
+
+    def query(connection: Connection) -> tuple[Row | None, Row | None]:
+        return (
+            pairs.find(connection, agent.uid, member_id),
+            dialogues.last(connection, agent.site_id, member_id),
+        )
+
+    row, last = await call.servicer.database.read(query)
+    if row is None:
+        return None
+    member = await call.servicer.shop.member(member_id)
+    names = with_names(row)
+    if member is not None:
+        names.update(nickname=member.nickname, username=member.username)
+    return {**names, "last_dialog": last or []}
+
+
+@endpoints.add("index/dialogs", DialogsParams)
+async def dialogs(call: Call, params: DialogsParams) -> Any:
+    """The messages of a customer with the agent's shop, newest first."""
+    if params.member_id <= 0:
+        raise Refused(NO_MEMBER)
+    servicer, site_id, member_id = call.servicer, call.by.agent.site_id, params.member_id
+    limit = limit_of(params.limit, 15)
+    after_id = params.after_id
+    offset = (params.page_number - 1) * limit
+    if after_id > 0:
+        rows, count = await servicer.database.read(
+            lambda c: dialogues.after(c, site_id, member_id, after_id, limit)
+        )
+    else:
+        rows, count = await servicer.database.read(
+            lambda c: dialogues.newest_first(c, site_id, member_id, offset, limit)
+        )
+    return page(await show(rows, site_id, servicer.directory, servicer.shop), count, limit)
+
+
+@endpoints.add("message/setRead", MemberParams, changes=True, family=Family.MODEL)
+async def set_read(call: Call, params: MemberParams) -> Any:
+    """Mark what a customer said to the agent's shop as read; how many messages that were."""
+    if params.member_id <= 0:
+        raise Refused(NO_MEMBER)
+    site_id = call.by.agent.site_id
+    return await call.servicer.database.write(
+        lambda c: dialogues.mark_read(c, site_id, params.member_id, dialogues.Side.CUSTOMER)
+    )

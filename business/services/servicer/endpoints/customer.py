@@ -1,0 +1,196 @@
+"""What customers' pages call: ``/servicer/api/chat/*`` (CONTRACT 3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.errors import GatewayError
+
+from ..content import Said, check_client_msg_id
+from ..customers import BAD_SOCKET, describe
+from ..envelope import Family, Refused, Reply, page
+from ..history import show
+from ..params import JsonText, Number, Paged, Params, Text, Word, limit_of
+from ..push import agent_uid, customer_uid
+from ..shop.interface import Site
+from ..store import dialogues
+from .table import Call, Caller, Declarations
+
+endpoints = Declarations("api", Caller.CUSTOMER, Family.CUSTOMER)
+
+NO_SHOP = "没有指定店铺"
+NO_MERCHANT = "没有指定商家"
+EMPTY = "不能发送空消息哦！"
+TOO_FAST = "操作过于频繁，请稍后再试"
+
+MAX_CLIENT_ID = 64
+
+
+class SiteParams(Params):
+    """A shop. 0 or none: the default one."""
+
+    site_id: Number = 0
+
+
+class BindParams(SiteParams):
+    """Of ``bind``."""
+
+    client_id: Word = ""
+    bind_key: Word = ""
+
+
+class SayParams(SiteParams):
+    """Of ``say``. The text is ``message``, else ``servicer_say``."""
+
+    servicer_id: Number = 0
+    content_type: Number = 0
+    message: Text = ""
+    servicer_say: Text = ""
+    goods_id: Number = 0
+    order_id: Number = 0
+    relate_data: JsonText = ""
+    client_msg_id: Word = ""
+    format: Word = ""
+
+
+class DialogsParams(Paged):
+    """Of ``dialogs``. ``after_id``: what came after that message, oldest first."""
+
+    site_id: Number = 0
+    limit: Number = 5
+    after_id: Number = 0
+
+
+class ByeParams(SiteParams):
+    """Of ``bye``."""
+
+    servicer_id: Number = 0
+
+
+async def _site(call: Call, site_id: int, refused: Refused) -> Site:
+    site = await call.servicer.site(site_id)
+    if site is None:
+        raise refused
+    return site
+
+
+@endpoints.add("chat/hasServicers", SiteParams)
+async def has_servicers(call: Call, params: SiteParams) -> Any:
+    """How many agents of a shop are there."""
+    site = await _site(call, params.site_id, Refused.in_data(NO_SHOP))
+    agents = await call.servicer.directory.of_site(site.site_id)
+    uids = [agent_uid(agent.uid) for agent in agents]
+    try:
+        there = await call.servicer.sockets.ids(uids) if uids else {}
+    except GatewayError:
+        there = {}
+    return {"online_count": sum(1 for ids in there.values() if ids)}
+
+
+@endpoints.add("chat/bind", BindParams, changes=True)
+async def bind(call: Call, params: BindParams) -> Any:
+    """Bind a socket to the member of the token, and find an agent."""
+    servicer = call.servicer
+    if not params.client_id:
+        raise Refused("缺少必要的参数")
+    site = await _site(call, params.site_id, Refused(NO_MERCHANT))
+    keys = (f"m:{call.member_id}", f"a:{call.address}")
+    if any(servicer.bind_refusals.is_full(key, call.received) for key in keys):
+        raise Refused(TOO_FAST)
+    if not await _can_bind(call, params):
+        for key in keys:
+            servicer.bind_refusals.add(key, call.received)
+        raise Refused(BAD_SOCKET)
+    return describe(await servicer.customers.bind(call.member_id, site.site_id, params.client_id))
+
+
+async def _can_bind(call: Call, params: BindParams) -> bool:
+    servicer = call.servicer
+    if len(params.client_id) > MAX_CLIENT_ID:
+        return False
+    if params.bind_key or servicer.require_bind_key:
+        if not servicer.bind_keys.is_good(params.client_id, params.bind_key):
+            return False
+    try:
+        uid = customer_uid(call.member_id)
+        return await servicer.sockets.can_bind(params.client_id, uid)
+    except GatewayError:
+        return False
+
+
+@endpoints.add("chat/siteInfo", SiteParams)
+async def site_info(call: Call, params: SiteParams) -> Any:
+    """Name and logo of a shop; a model's envelope inside the customer's, as ever."""
+    site = await _site(call, params.site_id, Refused.in_data(NO_SHOP))
+    data = {"logo": site.logo, "site_name": site.site_name}
+    return {"code": 0, "message": "操作成功", "data": data}
+
+
+@endpoints.add("chat/say", SayParams, changes=True)
+async def say(call: Call, params: SayParams) -> Any:
+    """Say something to a shop."""
+    servicer = call.servicer
+    own_id = check_client_msg_id(params.client_msg_id)
+    site = await _site(call, params.site_id, Refused.in_data(NO_MERCHANT))
+    if not servicer.says.take(f"m{call.member_id}", call.received):
+        raise Refused.in_data(TOO_FAST)
+    said = Said(
+        params.content_type,
+        params.message or params.servicer_say,
+        params.format,
+        params.goods_id,
+        params.order_id,
+        params.relate_data,
+    )
+    content = await servicer.checker.check(
+        said, site.site_id, call.member_id, Refused.in_data(EMPTY)
+    )
+    sent = await servicer.messages.say(
+        site.site_id, call.member_id, content, params.servicer_id, own_id
+    )
+    return {"read": 0, "id": sent.dialogue_id} if own_id else {"read": 0}
+
+
+@endpoints.add("chat/dialogs", DialogsParams)
+async def dialogs(call: Call, params: DialogsParams) -> Any:
+    """The member's messages with a shop: newest page first, oldest first inside a page."""
+    servicer = call.servicer
+    site = await _site(call, params.site_id, Refused.in_data(NO_SHOP))
+    limit = limit_of(params.limit, 5)
+    after_id = params.after_id
+    offset = (params.page_number - 1) * limit
+    if after_id > 0:
+        rows, count = await servicer.database.read(
+            lambda c: dialogues.after(c, site.site_id, call.member_id, after_id, limit)
+        )
+    else:
+        rows, count = await servicer.database.read(
+            lambda c: dialogues.newest_first(c, site.site_id, call.member_id, offset, limit)
+        )
+        rows.reverse()
+    shown = await show(rows, site.site_id, servicer.directory, servicer.shop)
+    return page(shown, count, limit)
+
+
+@endpoints.add("chat/bye", ByeParams, changes=True)
+async def bye(call: Call, params: ByeParams) -> Any:
+    """End the chat with a shop; the sockets that were bound for it are closed."""
+    if params.servicer_id <= 0:
+        raise Refused.in_data("没有指定客服")
+    site = await _site(call, params.site_id, Refused.in_data(NO_SHOP))
+    try:
+        await call.servicer.customers.bye(call.member_id, site.site_id, call.received)
+    except GatewayError:
+        raise Refused(BAD_SOCKET) from None
+    return Reply("", "会话已结束！")
+
+
+@endpoints.add("chat/setRead", SiteParams, changes=True)
+async def set_read(call: Call, params: SiteParams) -> Any:
+    """Mark what a shop's agents said as read."""
+    if params.site_id <= 0 or await call.servicer.site(params.site_id) is None:
+        raise Refused.in_data(NO_SHOP)
+    await call.servicer.database.write(
+        lambda c: dialogues.mark_read(c, params.site_id, call.member_id, dialogues.Side.AGENT)
+    )
+    return ""

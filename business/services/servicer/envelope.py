@@ -1,0 +1,106 @@
+"""The shapes of answers (CONTRACT 1.3), and the refusals that become one.
+
+Every answer carries the code, the data and a text; customers read it as ``message``, agents as
+``msg`` or ``message``, depending on the endpoint and its age, so agents get both.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from typing import Any, NamedTuple
+
+from aiohttp import web
+
+ERROR = -1
+EMPTY_MESSAGE = -2
+PARAMETER_ERROR = -10006
+TOKEN_ERROR = -10009
+TOKEN_EXPIRED = -10010
+
+SUCCESS = "操作成功"
+
+
+class Family(enum.Enum):
+    """Which envelope an endpoint answers with."""
+
+    CUSTOMER = "customer"
+    """``{"code", "message", "data", "timestamp"}``"""
+    RESULT = "result"
+    """``{"code", "data", "msg", "message"}``; the text of a success is empty."""
+    MODEL = "model"
+    """As RESULT, but a success says so."""
+
+
+class Reply(NamedTuple):
+    """A success.
+
+    Args:
+        data: any JSON value.
+        text: None: the family's own words.
+    """
+
+    data: Any = ""
+    text: str | None = None
+
+
+class Refused(Exception):
+    """A request that is answered with an error.
+
+    Args:
+        text: for the user.
+        code: below 0.
+        data: where the contract wants the text in ``data`` too, or something else.
+        more: further keys of the envelope.
+    """
+
+    def __init__(self, text: str, code: int = ERROR, data: Any = "", **more: Any) -> None:
+        super().__init__(text)
+        self.text = text
+        self.code = code
+        self.data = data
+        self.more = more
+
+    @classmethod
+    def in_data(cls, text: str) -> Refused:
+        """One whose text the original's clients look for in ``data``."""
+        return cls(text, data=text)
+
+
+def success(family: Family, reply: Reply, now: float) -> dict[str, Any]:
+    """The envelope of a success at Unix time ``now``."""
+    text = reply.text
+    if text is None:
+        text = "" if family is Family.RESULT else SUCCESS
+    return _envelope(family, 0, text, reply.data, now)
+
+
+def failure(family: Family, refused: Refused, now: float) -> dict[str, Any]:
+    """The envelope of a refusal at Unix time ``now``."""
+    envelope = _envelope(family, refused.code, refused.text, refused.data, now)
+    return {**envelope, **refused.more}
+
+
+def _envelope(family: Family, code: int, text: str, data: Any, now: float) -> dict[str, Any]:
+    if family is Family.CUSTOMER:
+        return {"code": code, "message": text, "data": data, "timestamp": int(now)}
+    return {"code": code, "data": data, "msg": text, "message": text}
+
+
+def page(rows: list[Any], count: int, limit: int) -> dict[str, Any]:
+    """A page of a list (CONTRACT 1.4).
+
+    Args:
+        rows: those on this page, [] past the last.
+        count: rows on all pages.
+        limit: rows per page, at least 1.
+    """
+    return {"page_count": -(-count // limit), "count": count, "list": rows}
+
+
+def respond(envelope: dict[str, Any], status: int = 200) -> web.Response:
+    """The HTTP answer with an envelope."""
+    text = json.dumps(envelope, ensure_ascii=False, separators=(",", ":"))
+    response = web.Response(text=text, status=status, content_type="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,62 @@
+"""Stored messages as ``dialogs`` shows them: with the agent, the goods, the order, the shop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from .directory import Directory
+from .shop.interface import Shop
+from .store.dialogues import Row
+
+_SHOWN = (
+    "id", "member_id", "servicer_id", "create_day", "create_time", "content_type", "type", "read",
+    "shop_id", "goods_sku_id", "order_id", "consumer_say", "servicer_say", "add_time",
+    "relate_data", "content", "message", "prev_id",
+)  # fmt: skip
+
+
+async def show(
+    rows: list[Row], site_id: int, directory: Directory, shop: Shop
+) -> list[dict[str, Any]]:
+    """Rows of one conversation, in the order given, as clients read them (CONTRACT 3.6).
+
+    Args:
+        rows: of the store.
+        site_id: the shop of all of them.
+        directory: for the agents.
+        shop: for everything else. What it no longer has is shown as None.
+    """
+    site, skus, orders = await asyncio.gather(
+        shop.site(site_id),
+        shop.skus({row["goods_sku_id"] for row in rows if row["goods_sku_id"]}),
+        shop.orders({row["order_id"] for row in rows if row["order_id"]}),
+    )
+    shown = []
+    for row in rows:
+        agent = await directory.get(row["servicer_id"]) if row["servicer_id"] else None
+        sku = skus.get(row["goods_sku_id"])
+        order = orders.get(row["order_id"])
+        line = order.order_goods[0] if order else None
+        goods = sku or line
+        shown.append(
+            {name: row[name] for name in _SHOWN}
+            | {
+                "is_platform": int(site_id == 0),
+                "nickname": agent.nickname if agent else "",
+                "avatar": agent.avatar if agent else "",
+                "goods_name": goods.goods_name if goods else None,
+                "sku_name": goods.sku_name if goods else None,
+                # Clients split it at commas without looking.
+                "sku_image": goods.sku_image if goods else "",
+                "price": goods.price if goods else None,
+                "order_no": order.order_no if order else None,
+                "goods_money": order.goods_money if order else None,
+                "order_money": order.order_money if order else None,
+                "order_status": order.order_status if order else None,
+                "order_status_name": order.order_status_name if order else None,
+                "shop_name": site.site_name if site else "",
+                "logo": site.logo if site else "",
+            }
+        )
+    return shown

@@ -1,0 +1,249 @@
+"""``say`` and ``answer``: store a message with everything that belongs to it, then push it."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection
+
+from shared.errors import GatewayError
+
+from .assignment import choose
+from .push import Push, agent_uid, customer_uid, frame
+from .store import conversations, dialogues, pairs
+from .store.agents import Agent
+from .store.dialogues import PUSH_TYPES, Content, Side
+from .store.pairs import Card, Row
+
+if TYPE_CHECKING:
+    from .service import Servicer
+
+
+@dataclasses.dataclass(slots=True)
+class Sent:
+    """What became of a message.
+
+    Attributes:
+        dialogue_id: of the stored row.
+        reached: whether the other side had a socket.
+        pushes: what to send, [] for a message that had been sent before.
+    """
+
+    dialogue_id: int
+    reached: bool
+    pushes: list[Push] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Say:
+    """A customer's message, as its unit needs it.
+
+    Args:
+        site_id: the shop.
+        card: the member.
+        content: what is said.
+        own_id: ``client_msg_id``, "" for none.
+        preferred: the agent whom the client believes to be talking to, 0 for none.
+        agents: those of the site who are connected, by uid.
+        client_ids: the member's sockets.
+        now: local time.
+    """
+
+    site_id: int
+    card: Card
+    content: Content
+    own_id: str
+    preferred: int
+    agents: dict[int, Agent]
+    client_ids: Collection[str]
+    now: datetime.datetime
+
+    def run(self, connection: Connection) -> Sent:
+        """Store it and assign an agent, in one transaction."""
+        site_id, member_id = self.site_id, self.card.member_id
+        now = self.now.timestamp()
+        sender = f"m{member_id}"
+        if self.own_id and (before := dialogues.find_sent(connection, sender, self.own_id)):
+            return Sent(*before)
+        conversation = conversations.lock(connection, site_id, member_id, now)
+        known = pairs.of_conversation(connection, site_id, member_id)
+        chosen = choose(connection, conversation, known, self.agents, self.preferred)
+        pushes = self._connect(connection, known, chosen, now) if chosen else []
+        row = dialogues.add(
+            connection,
+            conversation,
+            self.content,
+            site_id=site_id,
+            member_id=member_id,
+            servicer_id=chosen,
+            side=Side.CUSTOMER,
+            now=self.now,
+        )
+        conversations.seen(connection, conversation, now)
+        sent = Sent(row["id"], bool(chosen), pushes)
+        if chosen:
+            listening = {chosen, *(p["servicer_id"] for p in known if p["online"])}
+            to = [agent_uid(servicer_id) for servicer_id in sorted(listening)]
+            pushes.append(Push(to, frame(PUSH_TYPES[self.content.type], row)))
+        if self.own_id:
+            dialogues.note_sent(connection, sender, self.own_id, row["id"], sent.reached, now)
+        return sent
+
+    def _connect(
+        self, connection: Connection, known: list[Row], chosen: int, now: float
+    ) -> list[Push]:
+        """Connect the pair where it is not; who is to be told of it."""
+        pushes = []
+        pair = next((row for row in known if row["servicer_id"] == chosen), None)
+        client_id = next(iter(self.client_ids), "")
+        if pair is None or (client_id and not pair["online"]):
+            last = dialogues.last(connection, self.site_id, self.card.member_id)
+            row = pairs.connect(
+                connection,
+                pair,
+                self.card,
+                site_id=self.site_id,
+                servicer_id=chosen,
+                client_id=client_id,
+                now=now,
+            )
+            pushes.append(Push(agent_uid(chosen), frame("connect", arrival(row, last))))
+        if self.preferred != chosen:
+            pushes.append(taken(self.agents[chosen], self.card.member_id, self.site_id))
+        return pushes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    """An agent's message, as its unit needs it; attributes as those of ``Say``."""
+
+    agent: Agent
+    card: Card
+    content: Content
+    own_id: str
+    client_ids: Collection[str]
+    now: datetime.datetime
+
+    def run(self, connection: Connection) -> Sent:
+        """Store it and attach the agent to the customer, in one transaction."""
+        site_id, member_id = self.agent.site_id, self.card.member_id
+        now = self.now.timestamp()
+        sender = f"a{self.agent.uid}"
+        if self.own_id and (before := dialogues.find_sent(connection, sender, self.own_id)):
+            return Sent(*before)
+        conversation = conversations.lock(connection, site_id, member_id, now)
+        pair = pairs.find(connection, self.agent.uid, member_id)
+        client_id = next(iter(self.client_ids), "")
+        if pair is None or (client_id and not pair["online"]):
+            pairs.connect(
+                connection,
+                pair,
+                self.card,
+                site_id=site_id,
+                servicer_id=self.agent.uid,
+                client_id=client_id,
+                now=now,
+            )
+        row = dialogues.add(
+            connection,
+            conversation,
+            self.content,
+            site_id=site_id,
+            member_id=member_id,
+            servicer_id=self.agent.uid,
+            side=Side.AGENT,
+            now=self.now,
+        )
+        reached = bool(self.client_ids)
+        data = {**row, "nickname": self.agent.nickname, "avatar": self.agent.avatar}
+        push = Push(customer_uid(member_id), frame(PUSH_TYPES[self.content.type], data))
+        if self.own_id:
+            dialogues.note_sent(connection, sender, self.own_id, row["id"], reached, now)
+        return Sent(row["id"], reached, [push] if reached else [])
+
+
+def arrival(row: Row, last: Row | None) -> dict[str, Any]:
+    """The data of a ``connect`` to an agent: the pair, and the last message."""
+    return {**with_names(row), "last_dialog": last or []}
+
+
+def with_names(row: Row) -> Row:
+    """A pair with the member's name under the names that the console also reads."""
+    return {**row, "nickname": row["member_name"], "username": row["member_name"]}
+
+
+def taken(agent: Agent, member_id: int, site_id: int) -> Push:
+    """The ``connect`` to a customer. One client reads servicer_id beside the data."""
+    data = {
+        "servicer_id": agent.uid,
+        "nickname": agent.nickname,
+        "avatar": agent.avatar,
+        "shop_id": site_id,
+    }
+    return Push(customer_uid(member_id), frame("connect", data, servicer_id=agent.uid))
+
+
+class Messages:
+    """Sends messages.
+
+    Args:
+        servicer: the running service.
+    """
+
+    def __init__(self, servicer: Servicer) -> None:
+        self._servicer = servicer
+
+    async def say(
+        self, site_id: int, member_id: int, content: Content, preferred: int, own_id: str
+    ) -> Sent:
+        """A customer's message. Stored also while nobody is there."""
+        servicer = self._servicer
+        agents = {agent.uid: agent for agent in await servicer.directory.of_site(site_id)}
+        me = customer_uid(member_id)
+        there = await self._who_is_there([me, *(agent_uid(uid) for uid in agents)])
+        unit = Say(
+            site_id=site_id,
+            card=await servicer.card(member_id),
+            content=content,
+            own_id=own_id,
+            preferred=preferred,
+            agents={uid: agent for uid, agent in agents.items() if there.get(agent_uid(uid))},
+            client_ids=there.get(me, ()),
+            now=servicer.local_time(),
+        )
+        return await self._deliver(unit)
+
+    async def answer(self, agent: Agent, member_id: int, content: Content, own_id: str) -> Sent:
+        """An agent's message. Stored also while the customer is not there."""
+        me = customer_uid(member_id)
+        unit = Answer(
+            agent=agent,
+            card=await self._servicer.card(member_id),
+            content=content,
+            own_id=own_id,
+            client_ids=(await self._who_is_there([me])).get(me, ()),
+            now=self._servicer.local_time(),
+        )
+        return await self._deliver(unit)
+
+    async def _who_is_there(self, uids: list[str]) -> dict[str, list[str]]:
+        try:
+            return await self._servicer.sockets.ids(uids)
+        except GatewayError:
+            return {}  # nobody can be reached; what is said is stored all the same
+
+    async def _deliver(self, unit: Say | Answer) -> Sent:
+        pushed = None
+        pusher = self._servicer.pusher
+
+        def push(sent: Sent) -> None:
+            # Called in the order of the commits: what is pushed has the order of the ids.
+            nonlocal pushed
+            pushed = pusher.start(sent.pushes)
+
+        sent = await self._servicer.database.write(unit.run, push)
+        await pusher.settle(pushed)
+        return sent

@@ -1,0 +1,108 @@
+"""Pushes to sockets. A push that fails loses nothing: what it carries is stored already."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Coroutine, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shared.errors import GatewayError
+
+if TYPE_CHECKING:
+    from gateway_client import GatewayClient
+
+log = logging.getLogger(__name__)
+
+Frame = dict[str, Any]
+
+AGENT_PREFIX = "ns_servicer_"
+
+
+def customer_uid(member_id: int) -> str:
+    """The uid of a customer's sockets."""
+    return str(member_id)
+
+
+def agent_uid(servicer_id: int) -> str:
+    """The uid of an agent's sockets."""
+    return f"{AGENT_PREFIX}{servicer_id}"
+
+
+def agent_of(uid: str) -> int | None:
+    """The agent whose uid this is; None: a customer's."""
+    return int(uid[len(AGENT_PREFIX) :]) if uid.startswith(AGENT_PREFIX) else None
+
+
+def frame(kind: str, data: Frame, **more: Any) -> Frame:
+    """A frame of CONTRACT 2.3."""
+    return {"type": kind, "data": data, **more}
+
+
+class Push(NamedTuple):
+    """A frame to all sockets of one or several uids."""
+
+    to: str | Sequence[str]
+    frame: Frame
+
+
+class Pusher:
+    """Sends frames in the order in which they were given to it.
+
+    Args:
+        gateway: of this service.
+        patience: seconds that somebody who waits for a push waits at most.
+    """
+
+    def __init__(self, gateway: GatewayClient, patience: float) -> None:
+        self._gateway = gateway
+        self._patience = patience
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, pushes: Iterable[Push]) -> asyncio.Task[None] | None:
+        """Send frames; those of later calls follow after these.
+
+        Returns:
+            What to wait for with ``settle``; None where there was nothing to send.
+        """
+        pushes = list(pushes)
+        return self.run(self._send(pushes)) if pushes else None
+
+    def run(self, action: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Let something be done that the caller need not wait for; errors go to the log."""
+        task = asyncio.get_running_loop().create_task(_contained(action))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def settle(self, task: asyncio.Task[None] | None) -> None:
+        """Wait until the gateways have it, but not longer than ``patience``."""
+        if task is not None and not task.done():
+            await asyncio.wait((task,), timeout=self._patience)
+
+    async def send(self, pushes: Iterable[Push]) -> None:
+        """``start`` and ``settle``."""
+        await self.settle(self.start(pushes))
+
+    async def close(self) -> None:
+        """Wait a little for what is under way."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=1.0)
+
+    async def _send(self, pushes: list[Push]) -> None:
+        # Commands of one link are executed in order: the answer to the last stands for all.
+        last = len(pushes) - 1
+        for index, push in enumerate(pushes):
+            try:
+                await self._gateway.send_to_uid(push.to, push.frame, wait=index == last)
+            except GatewayError as error:
+                log.warning("push of %s to %s: %s", push.frame["type"], push.to, error)
+
+
+async def _contained(action: Awaitable[None]) -> None:
+    try:
+        await action
+    except GatewayError as error:
+        log.warning("%s", error)
+    except Exception:
+        log.exception("an action in the background failed")

@@ -1,0 +1,58 @@
+"""The HTTP side: paths under ``/<name>``, and for the service named servicer also without it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from aiohttp import web
+
+from business.http import GATEWAY, SETTINGS
+
+from .dispatch import demo_token, dispatch, path_of_script
+from .running import running, set_running
+from .service import Servicer
+
+routes = web.RouteTableDef()
+root_routes = web.RouteTableDef()
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+async def lifespan(app: web.Application) -> AsyncIterator[None]:
+    """The service runs between the first request or event and the last."""
+    servicer = await Servicer.start(app[SETTINGS], app[GATEWAY])
+    set_running(servicer)
+    yield
+    await servicer.close()
+
+
+def _both(table: web.RouteTableDef, path: str) -> Callable[[_Handler], _Handler]:
+    """Declare a handler for GET and POST, which all clients of the original use as they like."""
+
+    def declare(handler: _Handler) -> _Handler:
+        table.get(path)(handler)
+        return table.post(path)(handler)
+
+    return declare
+
+
+@_both(routes, "/{module}/{controller}/{action}")
+async def endpoint(request: web.Request) -> web.StreamResponse:
+    """``/<name>/<module>/<controller>/<action>``"""
+    return await dispatch(
+        running(), request, "{module}/{controller}/{action}".format_map(request.match_info)
+    )
+
+
+@routes.get("/demo/token")
+@root_routes.get("/demo/token")
+async def token(request: web.Request) -> web.StreamResponse:
+    """A customer's token, in demo mode."""
+    return await demo_token(running(), request)
+
+
+@_both(root_routes, "/index.php")
+@_both(root_routes, "/index.php/{path:.*}")
+async def script(request: web.Request) -> web.StreamResponse:
+    """``/index.php/<name>/...`` and ``/index.php?s=/<name>/...``"""
+    return await dispatch(running(), request, path_of_script(request))

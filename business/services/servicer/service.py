@@ -1,0 +1,185 @@
+"""The running service of one process: what hooks and HTTP handlers share."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import time
+import zoneinfo
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection
+
+from shared.errors import SettingsError
+
+from . import presence
+from .agents import Agents
+from .auth import BindKeys, Passwords, Tokens, derive
+from .content import Checker
+from .customers import Customers
+from .directory import Directory
+from .html import Sanitizer
+from .identity import NAME
+from .limits import Window
+from .messages import Messages
+from .push import Pusher, agent_of
+from .sessions import Sessions
+from .shop.demo import AGENT_PASSWORD, AGENTS, DemoShop
+from .shop.interface import Shop, Site
+from .sockets import Sockets
+from .store import agents as store
+from .store.database import Database
+from .store.pairs import Card
+from .web import Web
+
+if TYPE_CHECKING:
+    from business.hooks import GatewayInfo, OnlineClient
+    from gateway_client import GatewayClient
+    from shared.settings import Settings
+
+log = logging.getLogger(__name__)
+
+MINUTE = 60.0
+
+
+class Servicer:
+    """Everything that runs. Made by ``start``; the attributes are its parts.
+
+    Args:
+        settings: all settings.
+        gateway: of this service.
+
+    Raises:
+        SettingsError: a setting cannot be used.
+    """
+
+    def __init__(self, settings: Settings, gateway: GatewayClient) -> None:
+        own = settings.servicer
+        secrets = [settings.secret] if isinstance(settings.secret, str) else settings.secret
+        self.is_demo = settings.demo
+        self.default_site = own.default_site
+        self.require_bind_key = own.require_bind_key
+        self.zone = zoneinfo.ZoneInfo(settings.time_zone)
+        self.database = Database(settings.database.url)
+        self.directory = Directory(self.database, self.is_demo)
+        self.shop: Shop = _shop(settings.shop.url)
+        self.web = Web(settings.trusted_proxies)
+        self.tokens = Tokens(_token_keys(settings, secrets), NAME)
+        self.bind_keys = BindKeys(secrets, NAME)
+        self.passwords = Passwords()
+        self.checker = Checker(Sanitizer(own.image_hosts), self.shop)
+        self.says = Window(own.say_rate, MINUTE)
+        self.bind_refusals = Window(own.bind_refusals, MINUTE)
+        self.sockets = Sockets(gateway)
+        self.pusher = Pusher(gateway, own.push_timeout)
+        self.customers = Customers(self, own.disconnect_delay)
+        self.agents = Agents(self)
+        self.messages = Messages(self)
+        self.sessions = Sessions(
+            self,
+            lifetime=own.session_lifetime,
+            failures=own.login_failures,
+            is_demo=self.is_demo,
+        )
+
+    @classmethod
+    async def start(cls, settings: Settings, gateway: GatewayClient) -> Servicer:
+        """Open the database, and in demo mode fill it.
+
+        Raises:
+            SettingsError: a setting cannot be used.
+        """
+        servicer = cls(settings, gateway)
+        try:
+            await servicer.database.open()
+            if servicer.is_demo:
+                await servicer._make_demo_agents()
+            await servicer.customers.tell()  # what a process that is gone has left
+        except BaseException:
+            await servicer.close()
+            raise
+        return servicer
+
+    async def close(self) -> None:
+        """Finish what is under way. Idempotent."""
+        self.customers.close()
+        await self.pusher.close()
+        self.passwords.close()
+        await self.database.close()
+        await self.shop.close()
+
+    # Time and names
+
+    def now(self) -> float:
+        """Unix time."""
+        return time.time()
+
+    def local_time(self) -> datetime.datetime:
+        """The time in the zone of the stored dates."""
+        return datetime.datetime.now(self.zone)
+
+    async def card(self, member_id: int) -> Card:
+        """A member as agents see it; a shop may not know everybody whom it gave a token."""
+        member = await self.shop.member(member_id)
+        if member is None:
+            return Card(member_id, f"会员{member_id}", "")
+        return Card(member_id, member.nickname or member.username, member.headimg)
+
+    async def site(self, site_id: int) -> Site | None:
+        """The site of a request; 0, which is also what a missing number is, is the default one."""
+        return await self.shop.site(site_id or self.default_site)
+
+    # What hooks ask for
+
+    async def closed(self, client_id: str, uid: str) -> None:
+        """A socket that was bound is gone. Idempotent."""
+        servicer_id = agent_of(uid)
+        if servicer_id is None:
+            await self.customers.closed(client_id, uid)
+        else:
+            await self.agents.closed(client_id, servicer_id)
+
+    async def gateway_up(self, gateway: GatewayInfo, clients: Sequence[OnlineClient]) -> None:
+        """A gateway tells whom it holds."""
+        await presence.repair(self, gateway.prefix, clients)
+
+    async def _make_demo_agents(self) -> None:
+        def missing(connection: Connection) -> bool:
+            return any(store.find_account(connection, a.username) is None for a in AGENTS)
+
+        if not await self.database.read(missing):
+            return
+        hashed = await self.passwords.hash(AGENT_PASSWORD)
+        now = self.now()
+
+        def unit(connection: Connection) -> None:
+            for agent in AGENTS:
+                if store.find_account(connection, agent.username) is None:
+                    store.create(
+                        connection,
+                        agent.site_id,
+                        agent.username,
+                        hashed,
+                        agent.nickname,
+                        now,
+                        is_demo=True,
+                    )
+
+        await self.database.write(unit)
+
+
+def _shop(url: str) -> Shop:
+    if url:
+        raise SettingsError(f"shop.url = {url!r}: this version has the demo shop only; leave empty")
+    return DemoShop()
+
+
+def _token_keys(settings: Settings, secrets: Sequence[str]) -> list[str]:
+    """The keys of customers' tokens. A demo without any signs its own; nobody else could."""
+    keys = list(settings.servicer.token_keys)
+    if settings.demo and not keys:
+        return [derive(secrets[0], f"demo tokens {NAME}").hex()]
+    if not keys:
+        log.warning("servicer.token_keys is empty: no customer can be let in")
+    return keys

@@ -1,0 +1,162 @@
+"""Agents' logins: a row in the database and a cookie, good in every business process."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy import Connection
+
+from .envelope import Refused
+from .store import agents as store
+from .store.agents import Account, Agent, Login
+
+if TYPE_CHECKING:
+    from .service import Servicer
+
+WRONG = "账号或密码错误"
+DISABLED = "该客服账号未启用，请联系管理员"
+TOO_OFTEN = "登录失败次数过多，请稍后再试"
+
+FAILURE_PERIOD = 900.0
+"""Seconds for which a failed login counts."""
+
+ADDRESS_FACTOR = 4
+"""Failures that an address may have for each one that an account may: offices share addresses."""
+
+CACHE_LIFE = 2.0
+"""Seconds that a login which another process ended may go on here."""
+
+MAX_CACHED = 10_000
+MAX_USERNAME = 64
+MAX_PASSWORD = 1000
+
+
+class Visitor(NamedTuple):
+    """An agent's request: who, and by which login."""
+
+    agent: Agent
+    login: Login
+
+
+class Sessions:
+    """Logs agents in and out, and knows them again.
+
+    Args:
+        servicer: the running service.
+        lifetime: seconds that a login lasts.
+        failures: failed logins per account within ``FAILURE_PERIOD``; 0: no limit.
+        is_demo: whether demo accounts may log in.
+    """
+
+    def __init__(
+        self, servicer: Servicer, *, lifetime: float, failures: int, is_demo: bool
+    ) -> None:
+        self._servicer = servicer
+        self.lifetime = lifetime
+        self._failures = failures
+        self._is_demo = is_demo
+        self._cache: dict[str, tuple[Login | None, float]] = {}
+
+    async def check(self, username: str, password: str, address: str) -> Account:
+        """The account that a user name and a password belong to.
+
+        Raises:
+            Refused: they do not, the account is disabled, or there were too many failures.
+        """
+        username = username[:MAX_USERNAME]
+        servicer = self._servicer
+        now = servicer.now()
+        limits = {
+            f"u:{username}": self._failures,
+            f"a:{address}": self._failures * ADDRESS_FACTOR,
+        }
+
+        def query(connection: Connection) -> tuple[Account | None, dict[str, int]]:
+            since = now - FAILURE_PERIOD
+            return (
+                store.find_account(connection, username),
+                store.failures(connection, limits, since) if self._failures else {},
+            )
+
+        account, failed = await servicer.database.read(query)
+        if any(failed.get(subject, 0) >= limit for subject, limit in limits.items() if limit):
+            raise Refused(TOO_OFTEN)
+        if account is not None and account.is_demo and not self._is_demo:
+            account = None
+        hashed = None if account is None else account.password
+        is_right = await servicer.passwords.is_right(password[:MAX_PASSWORD], hashed)
+        if account is None or not is_right:
+            forget = now - FAILURE_PERIOD
+            await servicer.database.write(lambda c: store.add_failure(c, limits, now, forget))
+            raise Refused(WRONG)
+        if not account.is_enabled:
+            raise Refused(DISABLED)
+        await servicer.database.write(lambda c: store.forget_failures(c, f"u:{username}"))
+        return account
+
+    async def log_in(self, uid: int, old_token: str, address: str) -> tuple[str, Login]:
+        """Begin a login; the agent's logins of other browsers end.
+
+        Args:
+            uid: the agent.
+            old_token: the cookie that came with the request, "" for none. If it is this agent's,
+                that login goes on under a new cookie.
+            address: where from.
+
+        Returns:
+            The new cookie's value, and the login.
+        """
+        token = secrets.token_urlsafe(32)
+        now = self._servicer.now()
+        expire_time = int(now + self.lifetime)
+        old_hash = _hash(old_token) if old_token else ""
+        login = await self._servicer.database.write(
+            lambda connection: store.log_in(
+                connection, uid, _hash(token), old_hash, expire_time, address, now
+            )
+        )
+        self._cache.clear()
+        return token, login
+
+    async def find(self, token: str) -> Visitor | None:
+        """Who a cookie's value belongs to; None: nobody who is logged in."""
+        if not token:
+            return None
+        hashed = _hash(token)
+        now = self._servicer.now()
+        login, until = self._cache.get(hashed, (None, 0.0))
+        if until <= now:
+            login = await self._servicer.database.read(lambda c: store.find_login(c, hashed))
+            if len(self._cache) >= MAX_CACHED:
+                self._cache.clear()
+            if login is not None:
+                self._cache[hashed] = (login, now + CACHE_LIFE)
+        if login is None or login.expire_time <= now:
+            return None
+        agent = await self._servicer.directory.get(login.uid)
+        if agent is None or not agent.is_enabled:
+            return None
+        return Visitor(agent, login)
+
+    async def log_out(self, token: str) -> Login | None:
+        """End the login of a cookie. Idempotent; returns the login that ended."""
+        if not token:
+            return None
+        hashed = _hash(token)
+
+        def unit(connection: Connection) -> Login | None:
+            login = store.find_login(connection, hashed)
+            if login is not None:
+                store.log_out(connection, login.id)
+            return login
+
+        login = await self._servicer.database.write(unit)
+        self._cache.pop(hashed, None)
+        return login
+
+
+def _hash(token: str) -> str:
+    # The token has 256 bits of its own: no salt and no slow hash needed.
+    return hashlib.sha256(token.encode()).hexdigest()

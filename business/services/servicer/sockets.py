@@ -1,0 +1,136 @@
+"""What the gateways know about sockets: who is there, and for what each was bound.
+
+The session of a customer's socket is ``{"member_id": 1, "sites": {"1": bound_at}}``: the sites it
+was bound for and when (Unix time; 0: no more). An agent's is ``{"servicer_id": 1, "login": 7}``,
+with the row of the login that it was bound under.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shared.errors import GatewayError, PartialResult
+
+if TYPE_CHECKING:
+    from gateway_client import GatewayClient
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 1.0
+"""Seconds that the question who is online may take; a gateway that is silent for longer counts as
+one that has nobody, so that it holds up no message."""
+
+MAX_SOCKETS = 100
+"""Sockets of one uid that are looked at one by one."""
+
+
+class Socket(NamedTuple):
+    """An open socket."""
+
+    client_id: str
+    session: Mapping[str, Any]
+
+    def bound_at(self, site_id: int) -> float:
+        """When a customer's socket was bound for a site; 0: it is not."""
+        sites = self.session.get("sites")
+        bound = sites.get(str(site_id), 0) if isinstance(sites, dict) else 0
+        return bound if isinstance(bound, int | float) else 0
+
+    @property
+    def sites(self) -> list[int]:
+        """The sites that a customer's socket is bound for."""
+        sites = self.session.get("sites")
+        if not isinstance(sites, dict):
+            return []
+        return [int(site) for site, bound in sites.items() if bound and site.isdigit()]
+
+    @property
+    def login(self) -> int:
+        """The login that an agent's socket was bound under; 0: none."""
+        login = self.session.get("login")
+        return login if isinstance(login, int) else 0
+
+
+class Sockets:
+    """Questions and changes, through the gateways."""
+
+    def __init__(self, gateway: GatewayClient) -> None:
+        self._gateway = gateway
+
+    async def ids(self, uids: Iterable[str]) -> dict[str, list[str]]:
+        """Client ids of each uid; of a gateway that does not answer, none.
+
+        Raises:
+            GatewayError: no gateway answered.
+        """
+        try:
+            return await self._gateway.get_client_ids_by_uids(list(uids), timeout=PATIENCE)
+        except PartialResult as error:
+            if error.reached is None:
+                raise
+            log.warning("who is online: %s", error)
+            found: dict[str, list[str]] = error.reached
+            return found
+
+    async def of_uid(self, uid: str) -> list[Socket]:
+        """The sockets of a uid.
+
+        Raises:
+            GatewayError: no gateway answered.
+        """
+        ids = (await self.ids([uid])).get(uid, [])[:MAX_SOCKETS]
+        sessions = await asyncio.gather(
+            *(self._gateway.get_session(client_id) for client_id in ids), return_exceptions=True
+        )
+        return [
+            Socket(client_id, session)
+            for client_id, session in zip(ids, sessions, strict=True)
+            if isinstance(session, dict)
+        ]
+
+    async def can_bind(self, client_id: str, uid: str) -> bool:
+        """Whether a socket is there, and unbound or bound to this uid.
+
+        Raises:
+            GatewayError: its gateway did not answer, or the id is malformed.
+        """
+        bound, session = await asyncio.gather(
+            self._gateway.get_uid_by_client_id(client_id), self._gateway.get_session(client_id)
+        )
+        return session is not None and bound in (None, uid)
+
+    async def bind(self, client_id: str, uid: str, session: Mapping[str, Any]) -> bool:
+        """Bind a socket and add to its session; whether it was still there.
+
+        Raises:
+            GatewayError: its gateway did not answer.
+        """
+        # The session first: whoever finds the uid then finds what it was bound for.
+        kept, bound = await asyncio.gather(
+            self._gateway.update_session(client_id, session),
+            self._gateway.bind_uid(client_id, uid),
+        )
+        return bool(kept) and bool(bound)
+
+    async def forget_site(self, client_id: str, site_id: int) -> None:
+        """A customer's socket is no longer bound for a site."""
+        await self._gateway.update_session(client_id, {"sites": {str(site_id): 0}})
+
+    async def close(self, client_id: str, last: Mapping[str, Any]) -> None:
+        """Close a socket after a last message."""
+        try:
+            await self._gateway.close_client(client_id, dict(last))
+        except GatewayError as error:
+            log.warning("close of %s: %s", client_id, error)
+
+    async def turn_out(self, client_id: str, uid: str, last: Mapping[str, Any] | None) -> None:
+        """Take the uid from a socket, after a last message where there is one."""
+        try:
+            if last is not None:
+                await self._gateway.send_to_client(client_id, dict(last), wait=False)
+            await self._gateway.unbind_uid(client_id, uid)
+        except GatewayError as error:
+            log.warning("unbinding %s: %s", client_id, error)

@@ -1,0 +1,70 @@
+"""Conversations: what a write locks, the last agent and the last message of (shop, member)."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from .tables import conversation as table
+
+
+@dataclasses.dataclass(slots=True)
+class Conversation:
+    """One (shop, member), as it was when its row was locked."""
+
+    id: int
+    servicer_id: int
+    last_id: int
+
+
+_FIND = select(table.c.id, table.c.servicer_id, table.c.last_id).where(
+    table.c.shop_id == bindparam("site"), table.c.member_id == bindparam("member")
+)
+_UPDATE = (
+    update(table)
+    .where(table.c.id == bindparam("which"))
+    .values(servicer_id=bindparam("servicer"), last_id=bindparam("last"))
+)
+_SEEN = update(table).where(table.c.id == bindparam("which")).values(member_time=bindparam("time"))
+_IS_LINKED = select(table.c.id).where(
+    table.c.shop_id == bindparam("site"), table.c.member_id == bindparam("member")
+)
+
+
+def lock(connection: Connection, site_id: int, member_id: int, now: float) -> Conversation:
+    """Lock the conversation until the transaction ends, making it where there is none.
+
+    On SQLite BEGIN IMMEDIATE has locked the database already.
+    """
+    row = connection.execute(_FIND, {"site": site_id, "member": member_id}).first()
+    if row is not None:
+        return Conversation(row.id, row.servicer_id, row.last_id)
+    values = {"shop_id": site_id, "member_id": member_id, "create_time": int(now)}
+    made = connection.execute(insert(table), values).inserted_primary_key
+    assert made is not None  # noqa: S101 - the table has a primary key
+    return Conversation(made[0], 0, 0)
+
+
+def save(connection: Connection, conversation: Conversation) -> None:
+    """Write what was changed in it."""
+    connection.execute(
+        _UPDATE,
+        {
+            "which": conversation.id,
+            "servicer": conversation.servicer_id,
+            "last": conversation.last_id,
+        },
+    )
+
+
+def seen(connection: Connection, conversation: Conversation, now: float) -> None:
+    """The member arrived or spoke."""
+    connection.execute(_SEEN, {"which": conversation.id, "time": int(now)})
+
+
+def is_linked(connection: Connection, site_id: int, member_id: int) -> bool:
+    """Whether this shop and this member have had to do with each other here."""
+    return (
+        connection.execute(_IS_LINKED, {"site": site_id, "member": member_id}).first() is not None
+    )

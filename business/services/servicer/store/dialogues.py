@@ -1,0 +1,196 @@
+"""Messages (``servicer_dialogue``)."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import enum
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, desc, func, insert, select, update
+
+from . import conversations
+from .conversations import Conversation
+from .tables import dialogue as table
+from .tables import sent
+
+Row = dict[str, Any]
+
+
+class Side(enum.IntEnum):
+    """Who said it; the column ``type``."""
+
+    CUSTOMER = 0
+    AGENT = 1
+
+
+class ContentType(enum.IntEnum):
+    """What it is (CONTRACT 2.4)."""
+
+    TEXT = 0
+    GOODS = 1
+    ORDER = 2
+    IMAGE = 3
+
+
+PUSH_TYPES = {
+    ContentType.TEXT: "string",
+    ContentType.GOODS: "goodssku",
+    ContentType.ORDER: "order",
+    ContentType.IMAGE: "image",
+}
+"""``type`` of the frame that carries it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Content:
+    """What somebody says, checked and safe to be stored.
+
+    Args:
+        type: which of the others counts.
+        say: HTML fragment of a text, path of an image, else "".
+        text: the same without tags, only of texts.
+        sku_id: of goods, else 0.
+        order_id: of an order, else 0.
+        relate_data: JSON text of the client, or "".
+    """
+
+    type: ContentType
+    say: str = ""
+    text: str = ""
+    sku_id: int = 0
+    order_id: int = 0
+    relate_data: str = ""
+
+
+_SENT = select(sent.c.dialogue_id, sent.c.reached).where(
+    sent.c.sender == bindparam("by"), sent.c.client_msg_id == bindparam("own")
+)
+_INSERT = insert(table)
+_INSERT_SENT = insert(sent)
+
+
+def add(
+    connection: Connection,
+    conversation: Conversation,
+    content: Content,
+    *,
+    site_id: int,
+    member_id: int,
+    servicer_id: int,
+    side: Side,
+    now: datetime.datetime,
+) -> Row:
+    """Store a message in a locked conversation, and note it there.
+
+    Args:
+        now: in the time zone of the stored local times.
+
+    Returns:
+        The row, as it is pushed.
+    """
+    say = content.say
+    row: Row = {
+        "member_id": member_id,
+        "servicer_id": servicer_id,
+        "create_day": now.date(),
+        "create_time": now.time().replace(microsecond=0),
+        "content_type": int(content.type),
+        "read": 0,
+        "shop_id": site_id,
+        "goods_sku_id": content.sku_id,
+        "order_id": content.order_id,
+        "consumer_say": say if side is Side.CUSTOMER else "",
+        "servicer_say": say if side is Side.AGENT else "",
+        "type": int(side),
+        "add_time": int(now.timestamp()),
+        "relate_data": content.relate_data,
+        "content": say,
+        "message": content.text,
+        "prev_id": conversation.last_id,
+    }
+    made = connection.execute(_INSERT, row).inserted_primary_key
+    assert made is not None  # noqa: S101 - the table has a primary key
+    conversation.last_id = made[0]
+    conversation.servicer_id = servicer_id or conversation.servicer_id
+    conversations.save(connection, conversation)
+    return to_json({"id": made[0], **row})
+
+
+def to_json(row: Mapping[Any, Any]) -> Row:
+    """A row with day and time as texts."""
+    return {
+        **row,
+        "create_day": row["create_day"].isoformat(),
+        "create_time": row["create_time"].isoformat(),
+    }
+
+
+def find_sent(connection: Connection, sender: str, own_id: str) -> tuple[int, bool] | None:
+    """Id and result of a message that was sent before under the sender's own id ``own_id``."""
+    row = connection.execute(_SENT, {"by": sender, "own": own_id}).first()
+    return None if row is None else (row.dialogue_id, bool(row.reached))
+
+
+def note_sent(
+    connection: Connection, sender: str, own_id: str, dialogue_id: int, reached: bool, now: float
+) -> None:
+    """Remember a message by the sender's own id of it."""
+    values = {
+        "sender": sender,
+        "client_msg_id": own_id,
+        "dialogue_id": dialogue_id,
+        "reached": int(reached),
+        "create_time": int(now),
+    }
+    connection.execute(_INSERT_SENT, values)
+
+
+def last(connection: Connection, site_id: int, member_id: int) -> Row | None:
+    """The last message of a conversation."""
+    query = _of(site_id, member_id).order_by(desc(table.c.id)).limit(1)
+    row = connection.execute(query).mappings().first()
+    return None if row is None else to_json(row)
+
+
+def newest_first(
+    connection: Connection, site_id: int, member_id: int, offset: int, limit: int
+) -> tuple[list[Row], int]:
+    """A page of a conversation, and how many messages it has."""
+    query = _of(site_id, member_id).order_by(desc(table.c.id)).offset(offset).limit(limit)
+    return _rows(connection, query), _count(connection, _of(site_id, member_id))
+
+
+def after(
+    connection: Connection, site_id: int, member_id: int, after_id: int, limit: int
+) -> tuple[list[Row], int]:
+    """The first messages after one, oldest first, and how many there are after it."""
+    query = _of(site_id, member_id).where(table.c.id > after_id)
+    return _rows(connection, query.order_by(table.c.id).limit(limit)), _count(connection, query)
+
+
+def mark_read(connection: Connection, site_id: int, member_id: int, side: Side) -> int:
+    """Mark what ``side`` said in a conversation as read; how many messages that were."""
+    query = update(table).where(
+        table.c.shop_id == site_id,
+        table.c.member_id == member_id,
+        table.c.type == int(side),
+        table.c.read == 0,
+    )
+    return connection.execute(query.values(read=1)).rowcount
+
+
+def _of(site_id: int, member_id: int) -> Select[Any]:
+    return select(table).where(table.c.shop_id == site_id, table.c.member_id == member_id)
+
+
+def _rows(connection: Connection, query: Select[Any]) -> list[Row]:
+    return [to_json(row) for row in connection.execute(query).mappings()]
+
+
+def _count(connection: Connection, query: Select[Any]) -> int:
+    count: int = connection.execute(
+        query.with_only_columns(func.count(), maintain_column_froms=True)
+    ).scalar_one()
+    return count

@@ -1,0 +1,1 @@
+"""The migrations, oldest first. Each stays as it is once it was released."""

@@ -1,0 +1,218 @@
+"""Pairs of a customer and an agent (``servicer_member``); ``online`` follows the customer.
+
+A closing socket touches only rows that name it, so that a late close never undoes what a newer
+socket has done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
+
+from .tables import member as table
+
+Row = dict[str, Any]
+
+
+class Card(NamedTuple):
+    """A member, as agents see it in lists."""
+
+    member_id: int
+    name: str
+    headimg: str
+
+
+_COLUMNS = [column for column in table.c if column.name != "disconnect_due"]
+_OF_CONVERSATION = (
+    select(*_COLUMNS)
+    .where(table.c.member_id == bindparam("member"), table.c.shop_id == bindparam("site"))
+    .order_by(table.c.last_online_time.desc(), table.c.id.desc())
+)
+_OF_AGENT = select(*_COLUMNS).where(
+    table.c.servicer_id == bindparam("servicer"), table.c.delete_time == 0
+)
+_ONE = select(*_COLUMNS).where(
+    table.c.servicer_id == bindparam("servicer"), table.c.member_id == bindparam("member")
+)
+_LOADS = (
+    select(table.c.servicer_id, func.count())
+    .where(table.c.online == 1, table.c.servicer_id.in_(bindparam("servicers", expanding=True)))
+    .group_by(table.c.servicer_id)
+)
+_OF_CLIENT = select(table.c.id, table.c.shop_id, table.c.member_id, table.c.servicer_id).where(
+    table.c.client_id == bindparam("client"), table.c.online == 1
+)
+_CONNECT = (
+    update(table)
+    .where(table.c.id == bindparam("which"))
+    .values(
+        online=bindparam("is_online"),
+        client_id=bindparam("client"),
+        member_name=bindparam("name"),
+        headimg=bindparam("image"),
+        shop_id=bindparam("site"),
+        last_online_time=bindparam("time"),
+        disconnect_due=0,
+    )
+)
+_MOVE = update(table).where(table.c.id == bindparam("which")).values(client_id=bindparam("client"))
+_LEAVE = (
+    update(table)
+    .where(table.c.id == bindparam("which"))
+    .values(
+        online=0,
+        client_id="",
+        last_online_time=bindparam("time"),
+        disconnect_due=bindparam("due"),
+    )
+)
+_DUE = select(table.c.id, table.c.member_id, table.c.servicer_id).where(
+    table.c.disconnect_due > 0, table.c.disconnect_due <= bindparam("now")
+)
+_TOLD = update(table).where(table.c.id == bindparam("which")).values(disconnect_due=0)
+_ONLINE_CLIENTS = (
+    select(table.c.client_id, table.c.member_id)
+    .where(table.c.online == 1, table.c.client_id.like(bindparam("pattern")))
+    .distinct()
+)
+
+
+def of_conversation(connection: Connection, site_id: int, member_id: int) -> list[Row]:
+    """All pairs of a member in a shop, the latest first."""
+    found = connection.execute(_OF_CONVERSATION, {"site": site_id, "member": member_id})
+    return [dict(row) for row in found.mappings()]
+
+
+def find(connection: Connection, servicer_id: int, member_id: int) -> Row | None:
+    """One pair."""
+    found = connection.execute(_ONE, {"servicer": servicer_id, "member": member_id})
+    row = found.mappings().first()
+    return None if row is None else dict(row)
+
+
+def online_of_agent(connection: Connection, servicer_id: int) -> list[Row]:
+    """An agent's customers who are connected, the latest first."""
+    query = _OF_AGENT.where(table.c.online == 1).order_by(table.c.last_online_time.desc())
+    return [dict(row) for row in connection.execute(query, {"servicer": servicer_id}).mappings()]
+
+
+def offline_of_agent(
+    connection: Connection, servicer_id: int, offset: int, limit: int
+) -> tuple[list[Row], int]:
+    """A page of an agent's customers who are gone, the latest first, and how many there are."""
+    mine = and_(table.c.servicer_id == servicer_id, table.c.online == 0, table.c.delete_time == 0)
+    count = connection.execute(select(func.count()).select_from(table).where(mine)).scalar_one()
+    query = select(*_COLUMNS).where(mine)
+    query = query.order_by(table.c.last_online_time.desc(), table.c.id.desc())
+    found = connection.execute(query.offset(offset).limit(limit))
+    return [dict(row) for row in found.mappings()], count
+
+
+def loads(connection: Connection, servicers: Collection[int]) -> Mapping[int, int]:
+    """How many connected customers each agent has; agents without any are left out."""
+    found = connection.execute(_LOADS, {"servicers": list(servicers)})
+    return {row[0]: row[1] for row in found}
+
+
+def connect(
+    connection: Connection,
+    row: Row | None,
+    card: Card,
+    *,
+    site_id: int,
+    servicer_id: int,
+    client_id: str,
+    now: float,
+) -> Row:
+    """Make a pair, or bring it up to date.
+
+    Args:
+        row: the pair as it is; None: there is none.
+        card: the member.
+        site_id: the shop.
+        servicer_id: the agent.
+        client_id: a socket of the member; "": has none, and the pair is not online.
+        now: Unix time.
+
+    Returns:
+        The pair as it is now.
+    """
+    online = int(bool(client_id))
+    time = int(now)
+    name, headimg = card.name[:64], card.headimg[:255]
+    if row is None:
+        row = {
+            "member_id": card.member_id,
+            "servicer_id": servicer_id,
+            "member_name": name,
+            "online": online,
+            "create_time": time,
+            "last_online_time": time,
+            "delete_time": 0,
+            "headimg": headimg,
+            "client_id": client_id,
+            "shop_id": site_id,
+        }
+        made = connection.execute(insert(table), row).inserted_primary_key
+        assert made is not None  # noqa: S101 - the table has a primary key
+        return {"id": made[0], **row}
+    changes = {
+        "online": online,
+        "client_id": client_id,
+        "member_name": name,
+        "headimg": headimg,
+        "shop_id": site_id,
+        "last_online_time": time,
+    }
+    connection.execute(
+        _CONNECT,
+        {
+            "which": row["id"],
+            "is_online": online,
+            "client": client_id,
+            "name": name,
+            "image": headimg,
+            "site": site_id,
+            "time": time,
+        },
+    )
+    return {**row, **changes}
+
+
+def of_client(connection: Connection, client_id: str) -> list[Row]:
+    """The online pairs that a socket stands for: ``id, shop_id, member_id, servicer_id``."""
+    if not client_id:
+        return []
+    return [dict(r) for r in connection.execute(_OF_CLIENT, {"client": client_id}).mappings()]
+
+
+def move(connection: Connection, pair_id: int, client_id: str) -> None:
+    """Another socket of the member takes the place of the one that closed."""
+    connection.execute(_MOVE, {"which": pair_id, "client": client_id})
+
+
+def leave(connection: Connection, pair_id: int, now: float, due: int) -> None:
+    """The member is gone.
+
+    Args:
+        pair_id: the pair.
+        now: Unix time.
+        due: milliseconds, when the agent is to be told; 0: is told by the caller.
+    """
+    connection.execute(_LEAVE, {"which": pair_id, "time": int(now), "due": due})
+
+
+def take_due(connection: Connection, now_ms: int) -> list[tuple[int, int]]:
+    """The (member, agent) pairs whose agent is to be told now; each is returned once."""
+    rows = connection.execute(_DUE, {"now": now_ms}).all()
+    for row in rows:
+        connection.execute(_TOLD, {"which": row.id})
+    return [(row.member_id, row.servicer_id) for row in rows]
+
+
+def online_clients(connection: Connection, gateway_prefix: str) -> list[tuple[str, str]]:
+    """Sockets of one gateway that pairs are online by, each with the member's uid."""
+    found = connection.execute(_ONLINE_CLIENTS, {"pattern": f"{gateway_prefix}%"})
+    return [(client_id, str(member_id)) for client_id, member_id in found]

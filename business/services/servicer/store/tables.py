@@ -1,0 +1,183 @@
+"""The tables (CONTRACT 6), and those of our own. Times are Unix seconds, UTC, unless said so.
+
+A change here needs a migration in ``migrations/versions``; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    Time,
+)
+
+from ..identity import TABLE_PREFIX as PREFIX
+
+metadata = MetaData()
+
+VERSION_TABLE = f"{PREFIX}servicer_version"
+"""Where Alembic keeps the revision of the schema."""
+
+_BIG = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _integer(name: str, default: int = 0) -> Column[int]:
+    return Column(name, Integer, nullable=False, server_default=str(default))
+
+
+def _flag(name: str, default: int = 0) -> Column[int]:
+    return Column(name, SmallInteger, nullable=False, server_default=str(default))
+
+
+def _string(name: str, length: int) -> Column[str]:
+    return Column(name, String(length), nullable=False, server_default="")
+
+
+servicer = Table(
+    f"{PREFIX}servicer",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _flag("is_platform", 1),
+    _integer("shop_id"),
+    _integer("user_id"),
+    _integer("create_time"),
+    _integer("last_online_time"),
+    _integer("delete_time"),
+    _string("client_id", 64),
+    _flag("online"),
+    _string("nickname", 50),
+    _string("avatar", 500),
+    Index(f"{PREFIX}ux_servicer_user", "user_id", unique=True),
+    Index(f"{PREFIX}ix_servicer_client", "client_id"),
+)
+"""Agents as the chat shows them; ``user_id`` is the uid of the account, their name everywhere."""
+
+member = Table(
+    f"{PREFIX}servicer_member",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _integer("member_id"),
+    _integer("servicer_id"),
+    _string("member_name", 64),
+    _flag("online"),
+    _integer("create_time"),
+    _integer("last_online_time"),
+    _integer("delete_time"),
+    _string("headimg", 255),
+    _string("client_id", 64),
+    _integer("shop_id"),
+    Column("disconnect_due", BigInteger, nullable=False, server_default="0"),
+    Index(f"{PREFIX}ux_member_servicer", "member_id", "servicer_id", unique=True),
+    Index(f"{PREFIX}ix_member_servicer_online", "servicer_id", "online"),
+    Index(f"{PREFIX}ix_member_client", "client_id"),
+    Index(f"{PREFIX}ix_member_shop", "shop_id", "member_id"),
+    Index(f"{PREFIX}ix_member_due", "disconnect_due"),
+)
+"""Pairs of a customer and an agent. ``disconnect_due``: milliseconds, when the agent is told that
+the customer is gone; 0: nothing to tell."""
+
+dialogue = Table(
+    f"{PREFIX}servicer_dialogue",
+    metadata,
+    Column("id", _BIG, primary_key=True, autoincrement=True),
+    _integer("member_id"),
+    _integer("servicer_id"),
+    Column("create_day", Date, nullable=False),
+    Column("create_time", Time, nullable=False),
+    _flag("content_type"),
+    _flag("read"),
+    _integer("shop_id"),
+    _integer("goods_sku_id"),
+    _integer("order_id"),
+    Column("consumer_say", Text, nullable=False),
+    Column("servicer_say", Text, nullable=False),
+    _flag("type"),
+    _integer("add_time"),
+    _string("relate_data", 3000),
+    Column("content", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("prev_id", _BIG, nullable=False, server_default="0"),
+    Index(f"{PREFIX}index_create_day", "create_day"),
+    Index(f"{PREFIX}ix_dialogue_conversation", "shop_id", "member_id", "id"),
+    Index(f"{PREFIX}ix_dialogue_unread", "shop_id", "type", "read", "member_id"),
+    Index(f"{PREFIX}ix_dialogue_member_unread", "member_id", "type", "read", "shop_id"),
+    sqlite_autoincrement=True,
+)
+"""Messages. ``prev_id``: the message before it in the conversation (member, shop); 0: the first.
+Ids are never used again, because clients ask for what came after the last that they have."""
+
+conversation = Table(
+    f"{PREFIX}servicer_conversation",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _integer("shop_id"),
+    _integer("member_id"),
+    _integer("servicer_id"),
+    Column("last_id", _BIG, nullable=False, server_default="0"),
+    _integer("member_time"),
+    _integer("create_time"),
+    Index(f"{PREFIX}ux_conversation", "shop_id", "member_id", unique=True),
+    Index(f"{PREFIX}ix_conversation_last", "shop_id", "last_id"),
+)
+"""One row per (shop, member): what a write locks. ``servicer_id``: the last agent; ``last_id``: the
+last message; ``member_time``: when the member last arrived or spoke, 0: never."""
+
+account = Table(
+    f"{PREFIX}servicer_account",
+    metadata,
+    Column("uid", Integer, primary_key=True),
+    _integer("shop_id"),
+    _string("username", 64),
+    _string("password", 255),
+    _flag("status", 1),
+    _flag("is_demo"),
+    _integer("create_time"),
+    Index(f"{PREFIX}ux_account_username", "username", unique=True),
+    sqlite_autoincrement=True,
+)
+"""Who may log in. ``status`` 1: enabled. ``is_demo``: only in demo mode."""
+
+session = Table(
+    f"{PREFIX}servicer_session",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _integer("uid"),
+    _string("token_hash", 64),
+    _integer("create_time"),
+    _integer("expire_time"),
+    _string("address", 64),
+    Index(f"{PREFIX}ux_session_token", "token_hash", unique=True),
+    Index(f"{PREFIX}ix_session_uid", "uid"),
+    sqlite_autoincrement=True,
+)
+"""Logins. ``token_hash``: SHA-256 of the cookie's value, which is stored nowhere."""
+
+login_failure = Table(
+    f"{PREFIX}servicer_login_failure",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _string("subject", 100),
+    _integer("create_time"),
+    Index(f"{PREFIX}ix_login_failure", "subject", "create_time"),
+)
+"""Failed logins by account (``u:name``) and by address (``a:address``)."""
+
+sent = Table(
+    f"{PREFIX}servicer_sent",
+    metadata,
+    Column("sender", String(32), primary_key=True),
+    Column("client_msg_id", String(64), primary_key=True),
+    Column("dialogue_id", _BIG, nullable=False),
+    _flag("reached"),
+    _integer("create_time"),
+    Index(f"{PREFIX}ix_sent_time", "create_time"),
+)
+"""Messages that may be sent again: the first result by sender and the sender's own id of it."""

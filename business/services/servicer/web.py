@@ -1,0 +1,66 @@
+"""What a request says about where it comes from."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+
+from aiohttp import web
+
+from shared.errors import SettingsError
+
+
+class Web:
+    """Reads requests that may have come through proxies.
+
+    Args:
+        trusted_proxies: addresses or networks whose ``X-Forwarded-*`` are believed.
+
+    Raises:
+        SettingsError: one of them is neither.
+    """
+
+    def __init__(self, trusted_proxies: Iterable[str]) -> None:
+        try:
+            self._trusted = [ipaddress.ip_network(net, strict=False) for net in trusted_proxies]
+        except ValueError as error:
+            raise SettingsError(f"trusted_proxies: {error}") from None
+
+    def address(self, request: web.Request) -> str:
+        """The client's address: the last one that no trusted proxy has."""
+        address = request.remote or ""
+        chain = ",".join(request.headers.getall("X-Forwarded-For", []))
+        for hop in reversed([hop.strip() for hop in chain.split(",") if hop.strip()]):
+            if not self._is_trusted(address):
+                break
+            address = hop
+        return address[:64]
+
+    def is_secure(self, request: web.Request) -> bool:
+        """Whether the client uses TLS."""
+        if self._is_trusted(request.remote or ""):
+            return request.headers.get("X-Forwarded-Proto", request.scheme) == "https"
+        return request.secure
+
+    def _is_trusted(self, address: str) -> bool:
+        try:
+            ip = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(ip in network for network in self._trusted)
+
+
+def is_own_script(request: web.Request) -> bool:
+    """Whether a script of this site's own pages sent the request, as every cookie-authorised change
+    needs: no other site can set that header, and an image of this site is no script."""
+    if request.headers.get("X-Requested-With", "").lower() == "xmlhttprequest":
+        return True
+    return (
+        request.headers.get("Sec-Fetch-Site") == "same-origin"
+        and request.headers.get("Sec-Fetch-Dest", "empty") == "empty"
+    )
+
+
+def is_foreign(request: web.Request) -> bool:
+    """Whether a browser says that another site made it send the request."""
+    return request.headers.get("Sec-Fetch-Site", "none") in ("cross-site", "same-site")

@@ -43,7 +43,8 @@ class GatewayClient(Questions):
             await gateway.send_to_uid("42", {"type": "paid", "order": 7})
 
     It keeps one connection to each gateway and to each register, and may be used by any number of
-    tasks of the event loop that started it. From other threads use ``SyncGatewayClient``.
+    tasks of the event loop that started it. For other threads, and programs that fork, there is
+    ``SyncGatewayClient``.
 
     What all calls have in common:
 

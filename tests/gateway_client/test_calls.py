@@ -11,6 +11,7 @@ import pytest
 
 from gateway_client import BadArgument, GatewayClient, GatewayError, SyncGatewayClient
 from gateway_client.batch import signatures
+from tests.support.timing import TIMEOUT
 
 from .conftest import Ask
 from .fleet import OTHER, SECRET, Fleet
@@ -275,6 +276,18 @@ async def test_all_sessions(ask: Ask, fleet: Fleet) -> None:
         assert await ask("get_all_client_sessions") == {a.id: {"n": 1}, b.id: {"n": 2}, c.id: {}}
         assert await ask("get_client_sessions_by_group", "g") == {b.id: {"n": 2}, c.id: {}}
         assert await ask("get_client_sessions_by_group", "none") == {}
+
+
+async def test_large_sessions(ask: Ask, fleet: Fleet) -> None:
+    """Sessions that together would break the largest frame come nevertheless, in pieces."""
+    async with fleet.sockets(*[0] * 7) as clients:
+        for client in clients:
+            session = {"of": client.id, "data": b"x" * 10_000_000}
+            assert await ask("set_session", client.id, session, timeout=TIMEOUT)
+        sessions = await ask("get_all_client_sessions", timeout=TIMEOUT)
+        assert {client_id: session["of"] for client_id, session in sessions.items()} == {
+            client.id: client.id for client in clients
+        }
 
 
 async def test_sessions_in_pages(

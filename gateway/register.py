@@ -11,7 +11,7 @@ import secrets as random_source
 import time
 from typing import TYPE_CHECKING, Any
 
-from shared import curve
+from shared import client_id, curve
 from shared.errors import ProtocolError
 from shared.register import (
     MAX_LINE,
@@ -106,7 +106,7 @@ class Register:
             return "secret", {}
         if hello["event"] == "gateway_connect":
             try:
-                split_address(hello["address"])
+                client_id.prefix(*split_address(hello["address"]))
                 well_formed = all(
                     isinstance(key, str) and split_address(value)
                     for key, value in hello["endpoints"].items()

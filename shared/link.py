@@ -29,6 +29,10 @@ from .register import FIRST_PAUSE, LAST_PAUSE
 
 log = logging.getLogger(__name__)
 
+CLOCKS = 12
+"""Readings of the gateway's clock that count, a minute of heartbeats: so one that was long on its
+way does no lasting harm, and clocks may drift apart."""
+
 TICK = 0.05
 """Seconds between looks at deadlines while commands are unanswered."""
 
@@ -175,6 +179,7 @@ class Link:
         self._left: asyncio.Future[None] | None = None
 
         self._clock_offset = 0.0
+        self._clock_offsets: deque[float] = deque(maxlen=CLOCKS)
         self._number = 0
         self._pending: dict[int, _Pending] = {}
         self._pending_bytes = 0
@@ -533,6 +538,8 @@ class Link:
         event = parse_monitor_message(parts)["event"]
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
             if self._socket is not None and self.state is LinkState.CONNECTING:
+                # Takes in the new connection at once; a send alone may do without a look and fail.
+                self._socket.get(zmq.EVENTS)
                 self._write(protocol.pack(self._pool.hello))
             return
         if event in (zmq.EVENT_HANDSHAKE_FAILED_AUTH, zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL):
@@ -581,7 +588,7 @@ class Link:
                 (protocol.CHANGED, events.on_changed),
                 (protocol.GATEWAY_UP, events.on_gateway_up),
             ):
-                handlers[code] = _bind(handle, self)
+                handlers[code] = _bind(handle, self, protocol.FIELDS[code])
         return handlers
 
     def _on_welcome(self, version: int, instance: str, clock: int, prefix: str, *_: Any) -> None:
@@ -593,8 +600,8 @@ class Link:
         if not same:
             self._fail_all()
         self.gateway_instance = instance
-        # The gateway read its clock before now: the true offset is at least this.
-        self._clock_offset = clock / 1000 - self._loop.time()
+        self._clock_offsets.clear()
+        self._read_clock(clock)
         self.refused = False
         self.error = ""
         self._pause = FIRST_PAUSE
@@ -618,8 +625,14 @@ class Link:
     def _on_hello_required(self, *_: Any) -> None:
         self._lose("the gateway does not know us any more")
 
-    def _on_heartbeat(self, *_: Any) -> None:
-        pass  # its arrival is what counts, see _on_message
+    def _on_heartbeat(self, instance: str, clock: int, *_: Any) -> None:
+        self._read_clock(clock)
+
+    def _read_clock(self, clock: int) -> None:
+        """Note how far the gateway's clock is ahead of ours, in seconds. It read its clock before
+        now, so that every reading is a lower bound."""
+        self._clock_offsets.append(clock / 1000 - self._loop.time())
+        self._clock_offset = max(self._clock_offsets)
 
     def _on_bye(self, *_: Any) -> None:
         self._lose("the gateway said bye")
@@ -669,8 +682,8 @@ class Link:
             self._unpark()
 
 
-def _bind(handle: Any, link: Link) -> Any:
+def _bind(handle: Any, link: Link, count: int) -> Any:
     def handler(*fields: Any) -> None:
-        handle(link, *fields)
+        handle(link, *fields[:count])
 
     return handler

@@ -66,7 +66,7 @@ def decode(line: bytes) -> dict[str, Any]:
     """
     try:
         message = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ProtocolError(f"register: {error}") from error
     if not isinstance(message, dict) or not isinstance(message.get("event"), str):
         raise ProtocolError("register: a line is a JSON object with an event")
@@ -181,6 +181,9 @@ class RegisterConnection:
                 self._secrets.rotate(-1)
             except (OSError, TimeoutError, asyncio.IncompleteReadError, ProtocolError) as error:
                 self.error = str(error) or type(error).__name__
+            except ValueError as error:  # the address is none, or a number of the list is none
+                log.error("register %s: %s", self.address, error)
+                self.error = str(error)
             if self.connected:
                 self.connected = False
                 pause = FIRST_PAUSE
@@ -223,8 +226,11 @@ class RegisterConnection:
     def _take(self, message: dict[str, Any]) -> None:
         if message["event"] != "broadcast_addresses":
             return
+        age = message.get("age", 0)
+        if not isinstance(age, int | float):
+            raise ProtocolError(f"register: age {age!r}")
         self.gateways = parse_gateways(message)
-        self._started_at = time.monotonic() - float(message.get("age", 0))
+        self._started_at = time.monotonic() - age
         self.lists_received += 1
         if not self.connected:
             self.connected = True

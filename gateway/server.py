@@ -12,9 +12,10 @@ import ipaddress
 import logging
 import re
 import secrets as random_source
+import socket
 import ssl
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared import client_id, close_codes
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from shared.settings import Settings
 
 log = logging.getLogger(__name__)
+
+BACKLOG = 4096
+ACCEPTED_PER_TURN = 16
 
 RawHeaders = list[tuple[str, str]]
 
@@ -79,7 +83,7 @@ class Gateway:
         self._scheduled = False
         self._connections: set[Connection] = set()
         self._per_address: Counter[str] = Counter()
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._registers: list[RegisterConnection] = []
         self._started = self._loop.time()
         self._closing_with: CloseCode | None = None
@@ -115,7 +119,7 @@ class Gateway:
 
     # Life
 
-    async def start(self, public: Any) -> None:
+    async def start(self, public: socket.socket) -> None:
         """Listen for peers, tell the registers, listen for clients.
 
         Args:
@@ -146,13 +150,15 @@ class Gateway:
             )
             register.start()
             self._registers.append(register)
-        self._server = await self._loop.create_server(
-            lambda: Connection(self),
-            sock=public,
-            backlog=4096,
-            ssl=self._tls,
-            ssl_handshake_timeout=gateway.handshake_timeout if self._tls else None,
-        )
+        for listener in listeners(self._loop, public):
+            server = await self._loop.create_server(
+                lambda: Connection(self),
+                sock=listener,
+                backlog=BACKLOG,
+                ssl=self._tls,
+                ssl_handshake_timeout=gateway.handshake_timeout if self._tls else None,
+            )
+            self._servers.append(server)
         self.clockwork.start()
         # What lives from here on is not worth the collector's time; the rest comes and goes.
         gc.collect()
@@ -165,8 +171,8 @@ class Gateway:
             restarting: tells the close code.
             drain_timeout: seconds.
         """
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         self._closing_with = close_codes.RESTART if restarting else close_codes.GOING_AWAY
         clients = [c for c in self._connections if c.state in (WAITING, OPEN)]
         for client in list(self._connections):
@@ -333,6 +339,8 @@ class Gateway:
             ip = ipaddress.ip_address(host)
         except ValueError:
             return False
+        if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:  # as on a dual-stack socket
+            ip = ip.ipv4_mapped
         return any(ip in network for network in self._trusted)
 
     def worker_ready(self, worker: Worker) -> None:
@@ -422,12 +430,26 @@ class Gateway:
         return rows
 
 
+def listeners(loop: asyncio.AbstractEventLoop, public: socket.socket) -> Iterator[socket.socket]:
+    """The listening socket, as often as the loop needs it.
+
+    uvloop accepts one connection per turn and listener (libuv since 1.45), so that each turn would
+    carry one new client through the whole chain. Several descriptors of one socket let one turn
+    take as many, and halve the cost of a connection; asyncio takes a whole backlog by itself.
+    """
+    yield public
+    if type(loop).__module__.startswith("uvloop"):
+        for _ in range(ACCEPTED_PER_TURN - 1):
+            yield public.dup()
+
+
 def origins(allowed: Sequence[str]) -> list[Any] | None:
-    """The allow-list as the protocol wants it: ``*`` stands for one or more labels of a host name.
+    """The allow-list as the protocol wants it: ``*`` stands for one or more labels of a host name,
+    and alone for every origin.
 
     Programs that are not browsers send no origin, and are let in.
     """
-    if not allowed:
+    if not allowed or "*" in allowed:
         return None
     patterns: list[Any] = [None]
     for origin in allowed:

@@ -75,7 +75,7 @@ class Sockets:
     """The listening sockets of one supervisor, kept open through restarts of its children."""
 
     def __init__(self) -> None:
-        self._open: dict[str, tuple[tuple[str, int], socket.socket]] = {}
+        self._open: dict[str, tuple[tuple[str, str, int], socket.socket]] = {}
 
     def get(
         self, key: str, setting: str, host: str, port: int, *, reuse_port: bool = False
@@ -89,7 +89,7 @@ class Sockets:
         Raises:
             SettingsError: see ``listen``.
         """
-        wanted = (host, port)
+        wanted = (setting, host, port)
         if key in self._open:
             there, sock = self._open[key]
             if there == wanted:

@@ -159,9 +159,9 @@ class Process:
             timeout: seconds.
 
         Returns:
-            None if the child does not answer in time, or ends.
+            None if the child does not answer in time, is only just being started, or ends.
         """
-        if self.ended.done():
+        if self._channel is None or self.ended.done():
             return None
         number = next(self._numbers)
         answer: asyncio.Future[control.Message | None] = asyncio.get_running_loop().create_future()

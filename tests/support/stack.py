@@ -167,12 +167,17 @@ class Script:
             if row["kind"] == kind and row["state"] in ("ready", "starting")
         ]
 
+    def abandon(self) -> None:
+        """As if the test run had been killed."""
+        with suppress(OSError):
+            os.close(self._life)
+        self._life = -1
+
     async def kill(self) -> None:
         """End it and its children at once, whatever state they are in."""
         if self.process is None:
             return
-        with suppress(OSError):
-            os.close(self._life)
+        self.abandon()
         if self.running:
             with suppress(OSError, CommandFailed):
                 await asyncio.to_thread(self.request, "stop", now=True)

@@ -1,9 +1,9 @@
 """The time limits of all connections: one timer, no timers of their own.
 
 Heartbeat after the rule of PHP GatewayWorker: a client from which nothing came for more than
-(limit + 0.5) and at most (limit + 1) intervals is closed. Every half interval each connection is
-visited once, in slices; any byte that comes sets its count of visits back. Those that were silent
-get a WebSocket ping, which browsers answer by themselves.
+(limit + 0.5) and at most (limit + 1) intervals is closed. Each connection is visited once per half
+interval, always at the same point of it; any byte that comes sets its count of visits back. Those
+that were silent get a WebSocket ping, which browsers answer by themselves.
 """
 
 from __future__ import annotations
@@ -67,11 +67,14 @@ class Clockwork:
         self._handshakes: dict[Connection, float] = {}
         self._waiting: dict[Connection, float] = {}
         self._closing: dict[Connection, float] = {}
-        # Four bytes per client and one entry per period, instead of an object per client.
+        # Numbers, four bytes each, instead of clients: those that are gone are not kept alive.
         self._unbound: dict[Service[Connection], deque[tuple[float, array[int]]]] = {}
         self._congested: dict[Connection, tuple[int, float]] = {}
-        self._round: list[Connection] = []
-        self._round_ends = 0.0
+        slots = max(1, int(self._half_interval / self._period))
+        self._slots = [array("I") for _ in range(slots)]
+        self._slot_length = self._half_interval / slots
+        self._slot = 0
+        self._slot_due = self._loop.time()
 
     def start(self) -> None:
         """Begin; needs a running loop."""
@@ -104,21 +107,33 @@ class Clockwork:
     def opened(self, client: Connection, service: Service[Connection]) -> None:
         """A client is open, and not bound yet."""
         self._waiting.pop(client, None)
+        # The number is random, so that the slots fill evenly.
+        self._slots[client.number % len(self._slots)].append(client.number)
         timeout = service.options.unbound_timeout
         if timeout <= 0:
             return
         deadline = self._loop.time() + timeout
         buckets = self._unbound.setdefault(service, deque())
         if not buckets or buckets[-1][0] + self._period < deadline:
-            buckets.append((deadline, array("L")))
+            buckets.append((deadline, array("I")))
         buckets[-1][1].append(client.number)
 
-    def congested(self, client: Connection, size: int) -> None:
-        """More than ``max_send_buffer`` bytes wait for a client."""
+    def congested(self, client: Connection, size: int, written: int) -> None:
+        """More than ``max_send_buffer`` bytes wait for a client.
+
+        Args:
+            client: who does not take them.
+            size: bytes that wait.
+            written: how many of them were added just now.
+        """
+        now = self._loop.time()
         if size > 4 * self._max_send_buffer:
             self._too_slow(client)
         elif client not in self._congested:
-            self._congested[client] = (size, self._loop.time())
+            self._congested[client] = (size, now)
+        else:
+            last, since = self._congested[client]
+            self._congested[client] = (size, now if size < last + written else since)
 
     def forget(self, client: Connection) -> None:
         """A connection is gone."""
@@ -143,7 +158,7 @@ class Clockwork:
         self._close_unbound(now)
         self._look_at_congested(now)
         if self._half_interval > 0:
-            self._visit_slice(now)
+            self._visit_slots(now)
 
     def _close_unbound(self, now: float) -> None:
         for service, buckets in self._unbound.items():
@@ -168,17 +183,18 @@ class Clockwork:
         self._congested.pop(client, None)
         self._gateway.too_slow(client)
 
-    def _visit_slice(self, now: float) -> None:
-        if now >= self._round_ends:
-            for client in self._round:
+    def _visit_slots(self, now: float) -> None:
+        if now - self._slot_due > self._half_interval:
+            self._slot_due = now  # this process stood still, which is not the clients' fault
+        while self._slot_due <= now:
+            self._slot_due += self._slot_length
+            numbers = self._slots[self._slot]
+            clients = self._gateway.hub.clients
+            here = [clients[number] for number in numbers if number in clients]
+            self._slots[self._slot] = array("I", [client.number for client in here])
+            self._slot = (self._slot + 1) % len(self._slots)
+            for client in here:
                 self._visit(client)
-            self._round = list(self._gateway.hub.clients.values())
-            self._round_ends = now + self._half_interval
-            return
-        slices = max(1, int((self._round_ends - now) / self._period))
-        share = -(-len(self._round) // slices)
-        for _ in range(share):
-            self._visit(self._round.pop())
 
     def _visit(self, client: Connection) -> None:
         if client.state != OPEN or client.held is not None:

@@ -381,7 +381,8 @@ class Gateway:
             transport.write(piece)
             self.bytes_out += len(piece)
             if transport.get_write_buffer_size() > limit:
-                self.clockwork.congested(client, transport.get_write_buffer_size())
+                size = transport.get_write_buffer_size()
+                self.clockwork.congested(client, size, len(piece))
 
     # Looking inside
 

@@ -27,6 +27,7 @@ def stack_of(tmp_path: Path, gateways: int = 1, workers: int = 1, **settings: An
         tmp_path,
         settings={
             "gateway.default_service": "probe",
+            "business.only": ["probe"],
             "inner.heartbeat_interval": 0.5,
             "inner.heartbeat_timeout": 2,
             **{name.replace("__", "."): value for name, value in settings.items()},
@@ -112,15 +113,20 @@ async def test_clients_of_a_restarting_gateway_find_it_again(tmp_path: Path) -> 
 
 
 async def test_without_worker_a_new_client_waits_and_is_then_refused(tmp_path: Path) -> None:
-    """1013 after gateway.worker_wait; a worker that comes within it serves the client."""
-    stack = stack_of(tmp_path, gateway__worker_wait=1)
-    async with stack.only_gateway():
+    """It is closed with 1013 after gateway.worker_wait."""
+    async with stack_of(tmp_path, gateway__worker_wait=0.5).only_gateway() as stack:
         client = await RawClient.open(stack.gateway_port)
         assert await client.close_code() == 1013
         client.close()
-        async with connect(stack.ws_url) as patient:
+
+
+async def test_a_worker_that_comes_in_time_serves_those_who_wait(tmp_path: Path) -> None:
+    """A client that comes before any worker is served as soon as there is one."""
+    async with stack_of(tmp_path, gateway__worker_wait=30).only_gateway() as stack:
+        async with connect(stack.ws_url) as patient, connect(f"{stack.ws_url}/probe") as named:
             await stack.start_business()
             assert (await patient.recv_json())["type"] == "init"
+            assert (await named.recv_json())["type"] == "init"
 
 
 async def test_clients_that_are_connected_outlive_all_workers(tmp_path: Path) -> None:

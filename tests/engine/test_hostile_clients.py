@@ -24,6 +24,7 @@ async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
         tmp_path,
         settings={
             "gateway.default_service": "probe",
+            "business.only": ["probe"],
             "gateway.handshake_timeout": 0.5,
             "gateway.max_message_size": 4096,
             "gateway.max_send_buffer": 65536,
@@ -136,7 +137,7 @@ async def test_a_thousand_sockets_that_never_bind_are_closed(tmp_path: Path) -> 
     """They are closed after the service's unbound_timeout, and cost no memory that stays."""
     async with Stack(
         tmp_path,
-        settings={"gateway.default_service": "probe"},
+        settings={"gateway.default_service": "probe", "business.only": ["probe"]},
         services=[PROBE],
         environment={
             "PROBE_EVENTS": str(tmp_path / "events"),

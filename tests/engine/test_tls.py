@@ -33,6 +33,7 @@ async def test_certificate_changes_at_reload_and_connections_stay(tmp_path: Path
         tmp_path,
         settings={
             "gateway.default_service": "probe",
+            "business.only": ["probe"],
             "tls.certificate": str(pem),
             "tls.key": str(key),
         },

@@ -18,7 +18,7 @@ from benchmarks import frames, report
 from benchmarks.cases import KEFU, Row
 from benchmarks.generator import Fleet, GeneratorError
 from benchmarks.processes import Cores, Meter
-from benchmarks.servers import ROOT, StockServer
+from benchmarks.servers import ROOT, KefuServer, StockServer
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
 NOBODY = Meter({})
@@ -197,3 +197,16 @@ def test_the_command_measures_and_writes_json(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "stock, asyncio" in done.stdout
     assert '"latency p50"' in result.read_text()
+
+
+def test_kefu_itself_can_be_measured(tmp_path: Path) -> None:
+    with KefuServer(Cores.choose(), tmp_path) as server, server.fleet() as fleet:
+        fleet.connect(20, server.meter())
+        echoes = fleet.echo(server.meter(), seconds=0.2)
+        fleet.exchange_once("U")
+        deliveries = fleet.broadcast(server.meter(), in_flight=4, seconds=0.2)
+        pids = [pid for pids in server.groups.values() for pid in pids]
+    assert echoes.cpu_us("gateway") > 0
+    assert echoes.cpu_us("business") > 0
+    assert deliveries.operations > 20
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]

@@ -107,8 +107,8 @@ class Clockwork:
     def opened(self, client: Connection, service: Service[Connection]) -> None:
         """A client is open, and not bound yet."""
         self._waiting.pop(client, None)
-        # The number is random, so that the slots fill evenly.
-        self._slots[client.number % len(self._slots)].append(client.number)
+        if self._half_interval > 0:  # the number is random, so that the slots fill evenly
+            self._slots[client.number % len(self._slots)].append(client.number)
         timeout = service.options.unbound_timeout
         if timeout <= 0:
             return

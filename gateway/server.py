@@ -380,8 +380,8 @@ class Gateway:
                 continue
             transport.write(piece)
             self.bytes_out += len(piece)
-            if transport.get_write_buffer_size() > limit:
-                size = transport.get_write_buffer_size()
+            size = transport.get_write_buffer_size()
+            if size > limit:
                 self.clockwork.congested(client, size, len(piece))
 
     # Looking inside

@@ -502,7 +502,7 @@ class Link:
             self._left.set_result(None)
         self._left = None
 
-    def _lose(self, why: str) -> None:
+    def _lose(self, why: str, *, planned: bool = False) -> None:
         """The connection is gone: drop the socket, and try again after a pause."""
         if self.state in (LinkState.DOWN, LinkState.CLOSED):
             return
@@ -511,7 +511,8 @@ class Link:
         self._drop_socket()
         self._enter(LinkState.DOWN)
         if was_up:
-            log.warning("gateway %s: link lost: %s", self.address, why)
+            level = logging.INFO if planned else logging.WARNING
+            log.log(level, "gateway %s: link lost: %s", self.address, why)
             self._pause = FIRST_PAUSE
         pause = random.uniform(FIRST_PAUSE, self._pause)  # noqa: S311 - jitter
         self._pause = min(LAST_PAUSE, self._pause * 2)
@@ -635,7 +636,7 @@ class Link:
         self._clock_offset = max(self._clock_offsets)
 
     def _on_bye(self, *_: Any) -> None:
-        self._lose("the gateway said bye")
+        self._lose("the gateway said bye", planned=True)
 
     def _on_left(self, *_: Any) -> None:
         if self._left is not None and not self._left.done():

@@ -179,7 +179,9 @@ class RegisterConnection:
                     log.error("register %s: refused: %s", self.address, error.reason)
                 self.refusal, self.error = error.reason, str(error)
                 self._secrets.rotate(-1)
-            except (OSError, TimeoutError, asyncio.IncompleteReadError, ProtocolError) as error:
+            except asyncio.IncompleteReadError:
+                self.error = "closed by the other side"
+            except (OSError, TimeoutError, ProtocolError) as error:
                 self.error = str(error) or type(error).__name__
             except ValueError as error:  # the address is none, or a number of the list is none
                 log.error("register %s: %s", self.address, error)

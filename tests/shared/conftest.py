@@ -21,7 +21,7 @@ class Dummy(Script):
 
     def __init__(self, role: str, directory: Path, settings: dict[str, Any]) -> None:
         script = ROOT / "tests" / "support" / "dummy_start.py"
-        super().__init__([str(script), role], role, directory, role, {})
+        super().__init__([str(script)], role, directory, role, {"DUMMY_ROLE": role})
         self._settings = {
             "secret": "s" * 32,
             "admin.listen": "",

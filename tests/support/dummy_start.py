@@ -1,7 +1,8 @@
-"""A start script whose children are dummies: ``dummy_start.py gateway|business ARGUMENTS``."""
+"""A start script whose children are dummies. DUMMY_ROLE in the environment: gateway or business."""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -10,6 +11,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from shared import cli
 
 if __name__ == "__main__":
-    role = sys.argv.pop(1)
     entry = "tests.support.dummy:run"
-    sys.exit(cli.main(role, entries={"register": entry, "gateway": entry, "business": entry}))
+    sys.exit(
+        cli.main(
+            os.environ["DUMMY_ROLE"],
+            entries={"register": entry, "gateway": entry, "business": entry},
+        )
+    )

@@ -495,6 +495,8 @@ class ServiceOptions(NamedTuple):
 EMPTY_SESSION = b""
 """How an empty session travels and is stored."""
 
+_NIL = b"\xc0"
+
 _packer = msgpack.Packer(use_bin_type=True, autoreset=True)
 
 pack = _packer.pack
@@ -517,13 +519,14 @@ def unpack(frame: bytes) -> Iterable[list[Any]]:
             if type(message) is not list or not message or type(message[0]) is not int:
                 raise ProtocolError("a message is an array that begins with its code")
             yield message
-        whole = unpacker.tell() == len(frame)
+        # What is left of a message that was cut short would swallow this nil, or want more.
+        unpacker.feed(_NIL)
+        if unpacker.unpack() is not None:
+            raise ProtocolError("a frame ends in the middle of a message")
     except ProtocolError:
         raise
     except Exception as error:  # msgpack raises ValueError, UnpackException and their kin
-        raise ProtocolError(f"malformed frame: {error}") from error
-    if not whole:
-        raise ProtocolError("a frame ends in the middle of a message")
+        raise ProtocolError(f"malformed frame: {error or type(error).__name__}") from error
 
 
 def pack_session(session: dict[str, Any]) -> bytes:

@@ -63,7 +63,7 @@ def test_questions_are_told_apart_by_their_code() -> None:
 def test_the_gateway_executes_each_command_with_the_fields_of_its_row(
     row: protocol.Command,
 ) -> None:
-    """The method of a command takes the service and the fields that follow it, no more, no fewer."""
+    """The method of a command takes the service and just the fields that follow it."""
     method = getattr(Commands, row.name.lower())
     parameters = list(inspect.signature(method).parameters.values())[2:]
     assert len(parameters) == len(row.fields.split(", ")) - 3
@@ -86,11 +86,10 @@ def test_a_frame_holds_many_messages() -> None:
 def test_messages_before_a_bad_one_are_given_out() -> None:
     """What came whole before the fault is yielded, then ProtocolError."""
     good = protocol.pack((protocol.HEARTBEAT, "i", 1))
-    found = []
+    messages = iter(protocol.unpack(good + good + b"\xc1"))
+    assert [next(messages)[0], next(messages)[0]] == [protocol.HEARTBEAT] * 2
     with pytest.raises(ProtocolError):
-        for message in protocol.unpack(good + good + b"\xc1"):
-            found.append(message[0])
-    assert found == [protocol.HEARTBEAT] * 2
+        next(messages)
 
 
 @pytest.mark.parametrize(
@@ -134,14 +133,12 @@ def test_a_frame_cut_anywhere_is_a_protocol_error() -> None:
 def test_fuzzed_frames_raise_nothing_but_protocol_errors() -> None:
     """Whatever is flipped, cut out or put in: messages that begin with a code, or ProtocolError."""
     seed = random.Random(4)
-    frame = b"".join(
-        protocol.pack(message)
-        for message in (
-            (protocol.HELLO, 1, "worker", "名", "0" * 16, [["s", ["on_message"], {"a": 1}]]),
-            (protocol.SEND_TO_GROUPS, -3, 10**12, 0, ["g"], 1, b"\x80" * 40, []),
-            (protocol.PATCH_SESSION, 9, 1, 0, 4, msgpack.packb({"k": [1, {}]}), ["x"]),
-        )
-    )
+    messages: list[tuple[Any, ...]] = [
+        (protocol.HELLO, 1, "worker", "名", "0" * 16, [["s", ["on_message"], {"a": 1}]]),
+        (protocol.SEND_TO_GROUPS, -3, 10**12, 0, ["g"], 1, b"\x80" * 40, []),
+        (protocol.PATCH_SESSION, 9, 1, 0, 4, msgpack.packb({"k": [1, {}]}), ["x"]),
+    ]
+    frame = b"".join(protocol.pack(message) for message in messages)
     refused = 0
     for _ in range(20_000):
         fuzzed = bytearray(frame)

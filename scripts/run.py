@@ -1,7 +1,7 @@
 """``make run``: the demo shop on loopback, until Ctrl-C.
 
-Starts both start scripts, as an operator would, with the settings file var/kefu.toml, which is
-made with new secrets if it is not there. Variables ``KEFU_...`` override it.
+Starts both start scripts, as an operator would, with the settings file kefu.toml in run_dir
+(var/), which is made with new secrets if it is not there. Variables ``KEFU_...`` override it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from shared.run_dir import RunDir
 from shared.settings_docs import toml
 
 ROOT = Path(__file__).resolve().parent.parent
-CONFIG = ROOT / "var" / "kefu.toml"
+CONFIG = ROOT / os.environ.get("KEFU_RUN_DIR", "var") / "kefu.toml"
+CONFIG_AS_TYPED = os.path.relpath(CONFIG)
 
 ROLES = ("gateway", "business")
 
@@ -102,7 +103,7 @@ class Script:
 
 def configure() -> None:
     """Make the settings file, with new secrets, if it is not there."""
-    CONFIG.parent.mkdir(mode=0o700, exist_ok=True)
+    CONFIG.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     values = {
         "secret": secrets.token_urlsafe(48),
         "demo": True,
@@ -128,7 +129,7 @@ async def start(scripts: list[Script]) -> None:
         HELP.format(
             websocket=f"ws://{addresses['public']}",
             http=f"http://{addresses['http']}",
-            config=CONFIG.relative_to(ROOT),
+            config=CONFIG_AS_TYPED,
         ),
         flush=True,
     )

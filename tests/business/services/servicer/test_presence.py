@@ -1,0 +1,206 @@
+"""Who is there: flags that follow the sockets, and what agents are told."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from tests.support.stack import Stack
+
+from .support import SETTINGS, Desk
+
+
+def agent_row(desk: Desk, uid: int) -> dict[str, Any]:
+    """The agent's row."""
+    [row] = desk.rows("SELECT * FROM servicer WHERE user_id = ?", uid)
+    return row
+
+
+async def agent_online(desk: Desk, uid: int, value: int) -> dict[str, Any]:
+    """Wait until the agent's row says that; returns it."""
+    return await desk.until(
+        lambda: row if (row := agent_row(desk, uid))["online"] == value else None
+    )
+
+
+async def test_a_lost_customer_who_returns_is_not_reported(own_desk: Desk) -> None:
+    """``disconnect`` waits a while; the flag does not."""
+    async with own_desk.agent("alice") as alice, own_desk.customer() as first:
+        await first.bind()
+        await alice.receive("connect")
+        await first.socket.close()
+        await own_desk.online(first, 0)
+        async with own_desk.customer(first.member_id) as second:
+            await second.bind()
+            await alice.receive("connect")
+            assert (await own_desk.online(second, 1))["client_id"] == second.client_id
+            await alice.nothing(1.0)
+
+
+async def test_a_lost_customer_who_stays_away_is_reported_once(own_desk: Desk) -> None:
+    """After ``servicer.disconnect_delay``."""
+    async with own_desk.agent("alice") as alice, own_desk.customer() as customer:
+        await customer.bind()
+        await alice.receive("connect")
+        await customer.socket.close()
+        assert await alice.receive("disconnect") == {"member_id": customer.member_id}
+        await alice.nothing(0.7)
+
+
+async def test_another_socket_takes_the_place_of_a_closed_one(own_desk: Desk) -> None:
+    """The customer stays online by it, and nobody is told anything."""
+    async with own_desk.agent("alice") as alice, own_desk.customer() as first:
+        async with own_desk.customer(first.member_id) as second:
+            await first.bind()
+            await second.bind()
+            await alice.receive("connect")
+            await alice.receive("connect")
+            await second.socket.close()
+            await own_desk.until(
+                lambda: (
+                    ((row := own_desk.pair(first)) and row["client_id"] == first.client_id) or None
+                )
+            )
+            await alice.nothing(1.0)
+            assert (await own_desk.online(first, 1))["client_id"] == first.client_id
+
+
+async def test_bye_twice_and_by_sockets_of_other_sites(own_desk: Desk) -> None:
+    """Only what was bound for this site before is closed, and only once is anything told."""
+    async with own_desk.agent("alice") as alice, own_desk.customer() as one:
+        async with own_desk.customer(one.member_id) as elsewhere, own_desk.agent("carol") as carol:
+            await one.bind(1)
+            await elsewhere.bind(2)
+            await alice.receive("connect")
+            await carol.receive("connect")
+            for _ in range(2):
+                ended = await one.call("bye", servicer_id=alice.uid, site_id=1)
+                assert ended["code"] == 0
+            await one.receive("close")
+            await one.socket.closed()
+            await alice.receive("disconnect")
+            await alice.nothing(0.7)
+            await elsewhere.nothing(0.1)
+            await carol.nothing(0.1)
+
+
+async def test_a_socket_bound_for_two_sites_outlives_one_bye(own_desk: Desk) -> None:
+    """It is closed by the second."""
+    async with own_desk.agent("alice") as alice, own_desk.agent("carol") as carol:
+        async with own_desk.customer() as customer:
+            await customer.bind(1)
+            await customer.bind(2)
+            await customer.call("bye", servicer_id=alice.uid, site_id=1)
+            await alice.receive("connect")
+            await alice.receive("disconnect")
+            await customer.nothing()
+            await carol.call("chat/answer", member_id=customer.member_id, servicer_say="here")
+            assert (await customer.receive("string"))["shop_id"] == 2
+            await customer.call("bye", servicer_id=carol.uid, site_id=2)
+            await customer.receive("close")
+
+
+async def test_a_late_bye_leaves_what_was_bound_since(own_desk: Desk) -> None:
+    """A page that comes back is not closed by the bye of the one before it, sent twice."""
+    async with own_desk.agent("alice") as alice, own_desk.customer() as first:
+        await first.bind()
+        async with own_desk.customer(first.member_id) as second:
+            await asyncio.gather(
+                first.call("bye", servicer_id=alice.uid), first.call("bye", servicer_id=alice.uid)
+            )
+            await first.socket.closed()
+            assert (await second.bind())["code"] == 0
+            await second.nothing()
+            assert (await own_desk.online(second, 1))["client_id"] == second.client_id
+
+
+async def test_bye_needs_an_agent(desk: Desk) -> None:
+    """Without ``servicer_id`` nothing is closed; one client does that all the time."""
+    async with desk.customer() as customer:
+        await customer.bind()
+        for servicer_id in ("", "0", "null", "undefined"):
+            answer = await customer.call("bye", servicer_id=servicer_id)
+            assert (answer["code"], answer["data"]) == (-1, "没有指定客服")
+        await customer.nothing()
+
+
+async def test_an_agents_flag_follows_the_sockets(own_desk: Desk) -> None:
+    """Two consoles of one browser: online by either, offline after both."""
+    async with own_desk.agent("alice") as first:
+        row = await agent_online(own_desk, first.uid, 1)
+        assert row["client_id"] == first.client_id
+        async with own_desk.agent("alice", browser=first.browser) as second:
+            await own_desk.until(
+                lambda: agent_row(own_desk, 1)["client_id"] == second.client_id or None
+            )
+            await first.nothing()  # the same browser forces nobody out
+        await own_desk.until(lambda: agent_row(own_desk, 1)["client_id"] == first.client_id or None)
+        assert agent_row(own_desk, first.uid)["online"] == 1
+        await first.socket.close()
+        await agent_online(own_desk, first.uid, 0)
+
+
+async def test_an_agent_says_bye(own_desk: Desk) -> None:
+    """The sockets are closed, the login stays."""
+    async with own_desk.agent("alice") as alice:
+        answer = await alice.call("chat/bye")
+        assert (answer["code"], answer["msg"]) == (0, "下线成功")
+        assert await alice.receive("close") == {"status": True}
+        await alice.socket.closed()
+        assert agent_row(own_desk, alice.uid)["online"] == 0
+        assert (await alice.call("index/index"))["code"] == 0
+
+
+async def test_flags_after_business_processes_were_away(tmp_path: Path) -> None:
+    """Sockets that closed while no business process ran are found closed, others stay online."""
+    async with Stack(tmp_path, settings=SETTINGS) as stack, Desk(stack) as desk:
+        async with desk.agent("alice") as alice, desk.customer() as stays, desk.customer() as goes:
+            await stays.bind()
+            await goes.bind()
+            await stack.business.kill()
+            await goes.socket.close()
+            await stack.start_business()
+            await desk.online(goes, 0)
+            assert (await desk.online(stays, 1))["client_id"] == stays.client_id
+            assert (await agent_online(desk, alice.uid, 1))["client_id"] == alice.client_id
+            await alice.socket.recv_type("disconnect")
+            await alice.call("chat/answer", member_id=stays.member_id, servicer_say="still here")
+            assert (await stays.receive("string"))["servicer_say"] == "still here"
+
+
+async def test_flags_after_a_gateway_died(tmp_path: Path) -> None:
+    """Its clients are found offline, and are online again when they are back."""
+    settings = {**SETTINGS, "inner.heartbeat_interval": 0.5, "inner.heartbeat_timeout": 2}
+    async with Stack(tmp_path, settings=settings) as stack, Desk(stack) as desk:
+        async with desk.agent("alice") as alice, desk.customer() as customer:
+            await customer.bind()
+            [pid] = stack.pids("gateway")
+            os.kill(pid, signal.SIGKILL)
+            await customer.socket.closed()
+            await desk.online(customer, 0)
+            await agent_online(desk, alice.uid, 0)
+            await stack.linked()
+            async with desk.agent("alice", browser=alice.browser) as back:
+                async with desk.customer(customer.member_id) as again:
+                    assert (await again.bind())["data"]["servicer_id"] == back.uid
+                    assert (await desk.online(again, 1))["client_id"] == again.client_id
+                    assert (await back.receive("connect"))["member_id"] == customer.member_id
+
+
+async def test_a_worker_that_dies_loses_no_close(tmp_path: Path) -> None:
+    """With two business processes, whichever served the socket."""
+    async with Stack(tmp_path, settings=SETTINGS, workers=2) as stack, Desk(stack) as desk:
+        async with desk.agent("alice") as alice, desk.customer() as one, desk.customer() as two:
+            await one.bind()
+            await two.bind()
+            os.kill(stack.pids("business")[0], signal.SIGKILL)
+            await one.socket.close()
+            await two.socket.close()
+            for customer in (one, two):
+                await desk.online(customer, 0)
+            told = [await alice.socket.recv_type("disconnect") for _ in range(2)]
+            ids = {frame["data"]["member_id"] for frame in told}
+            assert ids == {one.member_id, two.member_id}

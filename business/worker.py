@@ -17,6 +17,7 @@ from shared.errors import RegisterUnreachable, SecretRefused
 from shared.pool import Pool
 from shared.protocol import Kind
 
+from . import push_api
 from .blocking import Blocking
 from .client import Client
 from .dispatch import Dispatcher
@@ -93,10 +94,7 @@ class Business:
     async def start(self) -> None:
         """Everything up to the first event."""
         app = make_application(self.services, self._settings, self._http_stats)
-        if self._settings.business.api_keys:
-            from . import push_api
-
-            push_api.setup(app, self.pool, self._settings)
+        push_api.setup(app, self.pool, self._settings)
         await self._connect()
         for service in self.services:
             await self._call(service, "on_worker_start")

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 from shared import client_id, curve
 from shared.errors import ProtocolError
 from shared.register import (
+    CLOSE_TIMEOUT,
     MAX_LINE,
     VERSION,
     Listed,
     encode,
+    finish,
     hello_parts,
     ping_for_ever,
     read_message,
@@ -42,7 +44,7 @@ class Register:
         self._started = time.monotonic()
         self._gateways: dict[str, Listed] = {}
         self._watchers: set[asyncio.StreamWriter] = set()
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._serving: dict[asyncio.StreamWriter, asyncio.Task[Any] | None] = {}
         self.refused = 0
 
     def status(self) -> dict[str, Any]:
@@ -50,14 +52,17 @@ class Register:
         rows = [{"address": g.address, "name": g.name} for g in self._gateways.values()]
         return {"gateways": rows, "watchers": len(self._watchers), "refused": self.refused}
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close all connections."""
-        for writer in self._writers:
+        for writer in self._serving:
             writer.close()
+        tasks = [task for task in self._serving.values() if task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=2 * CLOSE_TIMEOUT)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, from challenge to its end."""
-        self._writers.add(writer)
+        self._serving[writer] = asyncio.current_task()
         nonce = random_source.token_hex(16)
         listed: Listed | None = None
         pinger: asyncio.Task[None] | None = None
@@ -89,13 +94,13 @@ class Register:
         finally:
             if pinger is not None:
                 pinger.cancel()
-            self._writers.discard(writer)
             self._watchers.discard(writer)
             if listed is not None and self._gateways.get(listed.address) is listed:
                 del self._gateways[listed.address]
                 log.info("gateway %s (%s) is gone", listed.name, listed.address)
                 self._broadcast()
-            writer.close()
+            await finish(writer)
+            del self._serving[writer]
 
     def _check(self, nonce: str, hello: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
         """Why a hello is refused (or None), and the answer to it otherwise."""
@@ -148,7 +153,7 @@ async def run(child: Child) -> None:
     child.ready()
     await child.stopping.wait()
     server.close()
-    register.close()
+    await register.close()
 
 
 def secrets_of(secret: Any) -> list[str]:

@@ -40,6 +40,9 @@ PING_INTERVAL = 3.0
 SILENCE = 10.0
 """Seconds without a line after which either side closes."""
 
+CLOSE_TIMEOUT = 1.0
+"""Seconds that closing a connection may take."""
+
 FIRST_PAUSE, LAST_PAUSE = 0.1, 2.0
 """Bounds of the random pause before a new attempt, seconds."""
 
@@ -207,7 +210,7 @@ class RegisterConnection:
         finally:
             if pinger is not None:
                 pinger.cancel()
-            writer.close()
+            await finish(writer)
 
     async def _introduce(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         challenge = await read_message(reader)
@@ -253,6 +256,14 @@ async def read_message(reader: asyncio.StreamReader) -> dict[str, Any]:
             return decode(await reader.readuntil(b"\n"))
         except asyncio.LimitOverrunError as error:
             raise ProtocolError(f"register: line too long: {error}") from error
+
+
+async def finish(writer: asyncio.StreamWriter) -> None:
+    """Close a connection, and wait a little for what is still to be sent on it."""
+    writer.close()
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(CLOSE_TIMEOUT):
+            await writer.wait_closed()
 
 
 async def ping_for_ever(writer: asyncio.StreamWriter) -> None:

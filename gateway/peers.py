@@ -32,6 +32,12 @@ log = logging.getLogger(__name__)
 MEMORY = protocol.WINDOW_MESSAGES
 """Answers remembered per peer instance: as many as it can have unanswered."""
 
+DONE_DELAY = 0.02
+"""Seconds for which DONE waits for a frame to ride on, while the window has space."""
+
+_MANY_UNDONE = protocol.WINDOW_MESSAGES // 4
+_MUCH_UNDONE = protocol.WINDOW_BYTES // 4
+
 MEMORY_LIFE = 60.0
 """Seconds for which they are remembered after the peer's connection is gone."""
 
@@ -58,7 +64,7 @@ class Peer:
 
     __slots__ = (
         "done", "instance", "key", "kind", "last_seen", "memory", "name", "out", "router",
-        "routing_id", "services", "worker",
+        "routing_id", "services", "undone", "undone_bytes", "worker",
     )  # fmt: skip
 
     def __init__(self, key: int, router: zmq.Socket[bytes], routing_id: bytes) -> None:
@@ -67,7 +73,10 @@ class Peer:
         self.routing_id = routing_id
         self.out: list[bytes] = []
         self.last_seen = 0.0
+        # Of commands that nobody waits for: the latest, how many, and their bytes, since DONE.
         self.done = 0
+        self.undone = 0
+        self.undone_bytes = 0
         self.services: list[Service[Connection]] = []
         self.worker: Worker | None = None
         self.name = ""
@@ -120,6 +129,7 @@ class Peers:
         self._scheduled = False
         self._now = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._done_timer: asyncio.TimerHandle | None = None
         self.endpoints: dict[str, int] = {}
         self.errors = 0
         self._commands = gateway.commands.table
@@ -167,6 +177,8 @@ class Peers:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._done_timer is not None:
+            self._done_timer.cancel()
         for peer in list(self._peers.values()):
             self._send(peer, protocol.pack((protocol.BYE,)))
         self.flush()
@@ -201,11 +213,14 @@ class Peers:
 
     def _send(self, peer: Peer, packed: bytes) -> None:
         if not peer.out:
-            self._dirty.append(peer)
-            if not self._scheduled:
-                self._scheduled = True
-                self._loop.call_soon(self.flush)
+            self._mark_dirty(peer)
         peer.out.append(packed)
+
+    def _mark_dirty(self, peer: Peer) -> None:
+        self._dirty.append(peer)
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self.flush)
 
     def flush(self) -> None:
         """Send what has been collected for each peer."""
@@ -213,6 +228,11 @@ class Peers:
         dirty, self._dirty = self._dirty, []
         for peer in dirty:
             out, peer.out = peer.out, []
+            if peer.done:
+                out.append(protocol.pack((protocol.DONE, peer.done)))
+                peer.done = peer.undone = peer.undone_bytes = 0
+            if not out:
+                continue
             frame = out[0] if len(out) == 1 else b"".join(out)
             try:
                 peer.router.send_multipart((peer.routing_id, frame), zmq.NOBLOCK)
@@ -230,6 +250,8 @@ class Peers:
             self._now = time.monotonic()
             routing_id = parts[0]
             peer = self._peers.get((key, routing_id))
+            if peer is not None:
+                peer.undone_bytes += len(parts[-1])
             try:
                 for message in protocol.unpack(parts[-1]):
                     if peer is not None:
@@ -266,11 +288,21 @@ class Peers:
             log.info("cannot answer %s: %s", routing_id.hex(), error)
 
     def _after_turn(self) -> None:
+        # DONE costs the peer a wake-up: it rides on the next frame, unless the window fills up.
         for peer in self._peers.values():
-            if peer.done:
-                self._send(peer, protocol.pack((protocol.DONE, peer.done)))
-                peer.done = 0
+            if peer.done and not peer.out:
+                if peer.undone >= _MANY_UNDONE or peer.undone_bytes >= _MUCH_UNDONE:
+                    self._mark_dirty(peer)
+                elif self._done_timer is None:
+                    self._done_timer = self._loop.call_later(DONE_DELAY, self._send_done)
         self._after()
+
+    def _send_done(self) -> None:
+        """What found no frame to ride on."""
+        self._done_timer = None
+        for peer in self._peers.values():
+            if peer.done and not peer.out:
+                self._mark_dirty(peer)
 
     def _greet(
         self, key: int, router: zmq.Socket[bytes], routing_id: bytes, message: list[Any]
@@ -342,6 +374,7 @@ class Peers:
             memory.highest = number
         if signed < 0:
             peer.done = number
+            peer.undone += 1
         if self._now * 1000 > deadline:
             answer = protocol.pack((protocol.ERROR, signed, CallError.LATE.value, "too late"))
         else:

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import functools
 import logging
 import random
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Protocol
 
 import zmq
@@ -130,6 +131,10 @@ class _Pending(NamedTuple):
     packed: bytes
 
 
+# The constructor of a named tuple is a Python function; this is the one below it.
+_new_pending = tuple.__new__
+
+
 class _Parked(NamedTuple):
     """A command that waits for the link, or for space in the window. ``future`` as in _Pending;
     ``queued`` is set once it was sent."""
@@ -162,6 +167,7 @@ class Link:
         self.address = address
         self.endpoint = endpoint
         self._loop = asyncio.get_running_loop()
+        self._time = self._loop.time
         self.state = LinkState.CONNECTING
         self.lost_at: float | None = self._loop.time()
         self.error = ""
@@ -235,8 +241,14 @@ class Link:
         Raises:
             BadArgument: a field cannot be packed.
         """
-        if self.state is LinkState.UP and not self._parked and self._has_space():
-            self._emit(code, service, fields, None, self._loop.time() + timeout)
+        # The window is looked at here, and not by _has_space: this is where bulk work passes.
+        if (
+            self.state is LinkState.UP
+            and not self._parked
+            and len(self._pending) < protocol.WINDOW_MESSAGES
+            and self._pending_bytes < protocol.WINDOW_BYTES
+        ):
+            self._emit(code, service, fields, None, self._time() + timeout)
             return None
         queued: asyncio.Future[None] = self._loop.create_future()
         if self.state is LinkState.CLOSED:
@@ -273,10 +285,13 @@ class Link:
         except (TypeError, ValueError, OverflowError) as error:
             raise BadArgument("message", str(error)) from error
         self._number = number
-        self._pending[number] = _Pending(future, deadline, packed)
+        self._pending[number] = _new_pending(_Pending, (future, deadline, packed))
         self._pending_bytes += len(packed)
-        self._need_tick()
-        self._send(packed)
+        if self._tick is None:
+            self._need_tick()
+        self._out.append(packed)
+        if not self._flush_scheduled:
+            self._schedule_flush()
 
     def _unpark(self) -> None:
         while self._parked and self._has_space():
@@ -552,10 +567,11 @@ class Link:
         handlers = self._handlers
         try:
             for message in protocol.unpack(parts[-1]):
-                handler = handlers.get(message[0])
-                if handler is None:
+                entry = handlers.get(message[0])
+                if entry is None:
                     raise ProtocolError(f"unexpected {protocol.describe(message[0])}")
-                handler(*message[1:])
+                handler, stop = entry
+                handler(*message[1:stop])
                 if self._socket is None:
                     return
         except ProtocolError as error:
@@ -566,8 +582,9 @@ class Link:
             log.exception("gateway %s: cannot handle a message", self.address)
             self._lose(f"bad message: {error!r}")
 
-    def _make_handlers(self) -> dict[int, Any]:
-        handlers: dict[int, Any] = {
+    def _make_handlers(self) -> dict[int, tuple[Callable[..., None], int]]:
+        """Handler by code, and where its fields end: what a later version appends is ignored."""
+        handlers: dict[int, Callable[..., None]] = {
             protocol.WELCOME: self._on_welcome,
             protocol.REFUSED: self._on_refused,
             protocol.HELLO_REQUIRED: self._on_hello_required,
@@ -589,8 +606,8 @@ class Link:
                 (protocol.CHANGED, events.on_changed),
                 (protocol.GATEWAY_UP, events.on_gateway_up),
             ):
-                handlers[code] = _bind(handle, self, protocol.FIELDS[code])
-        return handlers
+                handlers[code] = functools.partial(handle, self)
+        return {code: (handler, 1 + protocol.FIELDS[code]) for code, handler in handlers.items()}
 
     def _on_welcome(self, version: int, instance: str, clock: int, prefix: str, *_: Any) -> None:
         if prefix != self.prefix:
@@ -670,21 +687,14 @@ class Link:
         pending = self._pending
         freed = 0
         done = []
-        for number, entry in pending.items():
+        for number, (future, _deadline, packed) in pending.items():
             if number > upto:
                 break
-            if entry.future is None:
+            if future is None:
                 done.append(number)
-                freed += len(entry.packed)
+                freed += len(packed)
         for number in done:
             del pending[number]
         self._pending_bytes -= freed
         if self._parked:
             self._unpark()
-
-
-def _bind(handle: Any, link: Link, count: int) -> Any:
-    def handler(*fields: Any) -> None:
-        handle(link, *fields[:count])
-
-    return handler

@@ -141,7 +141,7 @@ async def test_a_thousand_sockets_that_never_bind_are_closed(tmp_path: Path) -> 
         services=[PROBE],
         environment={
             "PROBE_EVENTS": str(tmp_path / "events"),
-            "PROBE_UNBOUND_TIMEOUT": "1.5",
+            "PROBE_UNBOUND_TIMEOUT": "1",
         },
     ) as stack:
         async with connect(stack.ws_url) as bound:
@@ -149,7 +149,7 @@ async def test_a_thousand_sockets_that_never_bind_are_closed(tmp_path: Path) -> 
             await bound.send("bind 7")
             await bound.recv()
             memory = []
-            for _ in range(3):
+            for _ in range(4):
                 crowd = await asyncio.gather(
                     *(RawClient.open(stack.gateway_port) for _ in range(1000))
                 )
@@ -161,7 +161,8 @@ async def test_a_thousand_sockets_that_never_bind_are_closed(tmp_path: Path) -> 
                     client.close()
                 await stack.until(lambda status: status.gateway["connections"] == 1)
                 memory.append((await stack.status()).gateway["memory"])
-            # The first round warms the allocator up; after it, nothing may be left behind.
-            assert memory[2] - memory[1] < 1_000_000
+            # The first rounds warm the allocator up. A socket costs more than 1,200 bytes, so that
+            # 2,000 that left something of themselves behind would show.
+            assert memory[3] - memory[1] < 2000 * 750
             await bound.send("still here")
             assert await bound.recv() == "still here"

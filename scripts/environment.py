@@ -5,6 +5,7 @@ Run by the Makefile when pyproject.toml has changed.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -44,7 +45,9 @@ def make() -> None:
 def pip(*arguments: str) -> None:
     """Run the environment's pip."""
     command = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments]
-    code = subprocess.run(command, cwd=ROOT, check=False).returncode
+    # setuptools warns of every editable installation.
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
     if code:
         sys.exit(code)
 

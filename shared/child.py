@@ -301,7 +301,9 @@ def _entry(path: str) -> Callable[[Child], Awaitable[None]]:
 
 def main(name: str, fd: int) -> int:
     """Run the process whose control channel is descriptor ``fd``. Returns its exit code."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's affair
+    # Ctrl-C and reload are the supervisor's affair, also when all processes get the signal.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.set_inheritable(fd, False)
     sock = socket.socket(fileno=fd)
     try:

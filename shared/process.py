@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from . import control
 from .child import EXIT_SETTINGS
 from .errors import KefuError
+from .setting_names import PREFIX
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -303,9 +304,11 @@ class Process:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, with this very tree first on the path of modules, whatever the working directory."""
-    path = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": f"{_ROOT}{os.pathsep}{path}" if path else str(_ROOT)}
+    """Ours without settings, which go over the channel, and with this very tree first on the path
+    of modules, whatever the working directory."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    path = ours.get("PYTHONPATH")
+    return {**ours, "PYTHONPATH": f"{_ROOT}{os.pathsep}{path}" if path else str(_ROOT)}
 
 
 def _describe(code: int) -> str:

@@ -44,7 +44,7 @@ def make() -> None:
 
 def pip(*arguments: str) -> None:
     """Run the environment's pip."""
-    command = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments]
+    command = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "-qq", *arguments]
     # setuptools warns of every editable installation.
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode

@@ -17,8 +17,8 @@ from shared.errors import GatewayError
 
 from .assignment import choose
 from .envelope import Refused
-from .messages import arrival
-from .push import Push, agent_uid, customer_uid, frame
+from .messages import arrival, taken
+from .push import Frame, Push, agent_uid, customer_uid, frame
 from .sockets import Socket
 from .store import conversations, dialogues, pairs
 from .store.agents import Agent
@@ -103,7 +103,7 @@ class Customers:
 
         def unit(connection: Connection) -> _Arrival:
             conversation = conversations.lock(connection, site_id, member_id, now)
-            conversations.seen(connection, conversation, now)
+            conversation.member_time = int(now)
             known = pairs.of_conversation(connection, site_id, member_id)
             for row in known:
                 if row["online"] and row["client_id"] == client_id:
@@ -111,6 +111,7 @@ class Customers:
                         return _Arrival(row["servicer_id"])
             chosen = choose(connection, conversation, known, available)
             if not chosen:
+                conversations.save(connection, conversation)
                 return _Arrival(0)
             pair = next((row for row in known if row["servicer_id"] == chosen), None)
             pair = pairs.connect(
@@ -128,14 +129,67 @@ class Customers:
 
         return await self._servicer.database.write(unit)
 
+    async def attach(self, agent: Agent, member_id: int) -> bool | None:
+        """An agent takes a customer who is there.
+
+        Returns:
+            Whether that is new; None: the customer has no socket.
+
+        Raises:
+            GatewayError: the gateways cannot be asked.
+        """
+        uid = customer_uid(member_id)
+        ids = (await self._servicer.sockets.ids([uid])).get(uid)
+        if not ids:
+            return None
+        card = await self._servicer.card(member_id)
+        now = self._servicer.now()
+
+        def unit(connection: Connection) -> bool:
+            conversation = conversations.lock(connection, agent.site_id, member_id, now)
+            pair = pairs.find(connection, agent.uid, member_id)
+            if pair is not None and pair["online"]:
+                return False
+            pairs.connect(
+                connection,
+                pair,
+                card,
+                site_id=agent.site_id,
+                servicer_id=agent.uid,
+                client_id=ids[-1],
+                now=now,
+            )
+            conversation.servicer_id = agent.uid
+            conversations.save(connection, conversation)
+            return True
+
+        is_new = await self._servicer.database.write(unit)
+        if is_new:
+            await self._servicer.pusher.send([taken(agent, member_id, agent.site_id)])
+        return is_new
+
     # Going
 
-    async def bye(self, member_id: int, site_id: int, received: float) -> None:
+    async def bye(
+        self,
+        member_id: int,
+        site_id: int,
+        received: float,
+        last: Frame = CLOSED,
+        closed_by: int = 0,
+    ) -> None:
         """End a member's chat with a site. Idempotent.
 
         Closes the sockets that were bound for this site before ``received`` (Unix time) and for no
         other, and no others: a page that comes back at once must not be closed by its own late
         ``bye``.
+
+        Args:
+            member_id: who.
+            site_id: with whom.
+            received: Unix time of the request.
+            last: what the sockets get before they are closed.
+            closed_by: the agent who ends it and need not be told.
 
         Raises:
             GatewayError: the gateways cannot be asked.
@@ -161,16 +215,17 @@ class Customers:
 
         left = await servicer.database.write(unit)
         gone = frame("disconnect", {"member_id": member_id})
-        pushes = [Push([agent_uid(servicer_id) for servicer_id in left], gone)] if left else []
+        to = [agent_uid(servicer_id) for servicer_id in left if servicer_id != closed_by]
+        pushes = [Push(to, gone)] if to else []
         told = servicer.pusher.start(pushes)
-        ended = servicer.pusher.run(self._end(ending, site_id)) if ending else None
+        ended = servicer.pusher.run(self._end(ending, site_id, last)) if ending else None
         await servicer.pusher.settle(told)
         await servicer.pusher.settle(ended)
 
-    async def _end(self, ending: list[Socket], site_id: int) -> None:
+    async def _end(self, ending: list[Socket], site_id: int, last: Frame) -> None:
         for socket in ending:
             if socket.sites == [site_id]:
-                await self._servicer.sockets.close(socket.client_id, CLOSED)
+                await self._servicer.sockets.close(socket.client_id, last)
             else:
                 await self._servicer.sockets.forget_site(socket.client_id, site_id)
 

@@ -11,7 +11,7 @@ from shared.errors import GatewayError
 
 from .endpoints import TABLE, Endpoint
 from .endpoints.table import Call, Caller
-from .envelope import Refused, Reply, failure, respond, success
+from .envelope import Busy, Forbidden, Refused, Reply, failure, respond, success
 from .identity import COOKIE, LOGIN_PATH, NAME
 from .params import read_params, to_word
 from .service import Servicer
@@ -20,9 +20,7 @@ from .web import is_own_script
 
 log = logging.getLogger(__name__)
 
-BUSY = "系统繁忙，请稍后再试"
 UNREACHABLE = "客服连接异常"
-FORBIDDEN = "非法请求"
 
 
 async def dispatch(servicer: Servicer, request: web.Request, path: str) -> web.StreamResponse:
@@ -41,7 +39,6 @@ async def dispatch(servicer: Servicer, request: web.Request, path: str) -> web.S
     if endpoint is None:
         raise web.HTTPNotFound
     call = Call(servicer, request, servicer.now(), servicer.web.address(request))
-    status = 200
     try:
         params = await read_params(request)
         answer = await _admit(call, endpoint, params)
@@ -53,15 +50,13 @@ async def dispatch(servicer: Servicer, request: web.Request, path: str) -> web.S
         return respond(success(endpoint.family, reply, servicer.now()))
     except Refused as error:
         refused = error
-        status = 403 if error.text == FORBIDDEN else 200
     except StoreError as error:
-        # Nothing was stored: a client must not take it for an answer.
         log.error("%s: %s", endpoint.path, error)
-        refused, status = Refused(BUSY), 503
+        refused = Busy()
     except GatewayError as error:
         log.warning("%s: %s", endpoint.path, error)
         refused = Refused(UNREACHABLE)
-    return respond(failure(endpoint.family, refused, servicer.now()), status)
+    return respond(failure(endpoint.family, refused, servicer.now()), refused.status)
 
 
 async def _admit(
@@ -76,7 +71,7 @@ async def _admit(
         if call.visitor is None:
             return web.Response(status=302, headers={"Location": LOGIN_PATH})
         if endpoint.changes and not is_own_script(call.request):
-            raise Refused(FORBIDDEN)
+            raise Forbidden
     return None
 
 

@@ -54,6 +54,9 @@ class Refused(Exception):
         more: further keys of the envelope.
     """
 
+    status = 200
+    """Of the HTTP answer. Old clients look at nothing else than the envelope of a 200."""
+
     def __init__(self, text: str, code: int = ERROR, data: Any = "", **more: Any) -> None:
         super().__init__(text)
         self.text = text
@@ -65,6 +68,24 @@ class Refused(Exception):
     def in_data(cls, text: str) -> Refused:
         """One whose text the original's clients look for in ``data``."""
         return cls(text, data=text)
+
+
+class Forbidden(Refused):
+    """Another site made an agent's browser send the request."""
+
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__("非法请求")
+
+
+class Busy(Refused):
+    """Nothing was stored: no client must take the answer for a success or a rule."""
+
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("系统繁忙，请稍后再试")
 
 
 def success(family: Family, reply: Reply, now: float) -> dict[str, Any]:

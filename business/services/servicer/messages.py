@@ -72,6 +72,7 @@ class Say:
         known = pairs.of_conversation(connection, site_id, member_id)
         chosen = choose(connection, conversation, known, self.agents, self.preferred)
         pushes = self._connect(connection, known, chosen, now) if chosen else []
+        conversation.member_time = int(now)
         row = dialogues.add(
             connection,
             conversation,
@@ -82,7 +83,6 @@ class Say:
             side=Side.CUSTOMER,
             now=self.now,
         )
-        conversations.seen(connection, conversation, now)
         sent = Sent(row["id"], bool(chosen), pushes)
         if chosen:
             listening = {chosen, *(p["servicer_id"] for p in known if p["online"])}

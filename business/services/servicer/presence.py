@@ -1,12 +1,16 @@
-"""Repairs what the database says about who is online, when a gateway tells whom it holds."""
+"""Repairs what the database says about who is online: when a gateway tells whom it holds, and from
+time to time."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
+
+from shared.errors import GatewayError
 
 from .push import agent_of
 from .sockets import Socket
@@ -31,13 +35,7 @@ async def repair(servicer: Servicer, prefix: str, clients: Sequence[OnlineClient
     """
     open_ids = {client.id for client in clients}
 
-    def query(connection: Connection) -> tuple[list[tuple[str, str]], list[tuple[str, int]]]:
-        return (
-            pairs.online_clients(connection, prefix),
-            agents.online_clients(connection, prefix),
-        )
-
-    customers, staff = await servicer.database.read(query)
+    customers, staff = await _online_by(servicer, prefix)
     work = [servicer.customers.closed(*row) for row in customers if row[0] not in open_ids]
     work += [servicer.agents.closed(*row) for row in staff if row[0] not in open_ids]
     for client in clients:
@@ -49,5 +47,55 @@ async def repair(servicer: Servicer, prefix: str, clients: Sequence[OnlineClient
         elif client.uid.isdigit():
             socket = Socket(client.id, client.session)
             work.append(servicer.customers.returned(int(client.uid), socket))
+    await _run(work)
+
+
+async def sweep(servicer: Servicer) -> None:
+    """Find gateways that are gone for good, with nobody left to tell. Idempotent.
+
+    A worker tells when a gateway dies, and a gateway that comes back tells whom it holds; but where
+    a gateway and its worker died together and the gateway stays away, nobody does. One of its
+    sockets that is open proves that a gateway lives; so two that are closed are suspicious, and
+    then each of them is looked at.
+    """
+
+    def query(connection: Connection) -> list[dict[str, tuple[str, str]]]:
+        return [pairs.online_by_gateway(connection), agents.online_by_gateway(connection)]
+
+    for found in await servicer.database.read(query):
+        for prefix, samples in found.items():
+            if not await _is_any_open(servicer, samples):
+                await _look_at_each(servicer, prefix)
+
+
+async def _look_at_each(servicer: Servicer, prefix: str) -> None:
+    async def look(client_id: str, closed: Callable[[], Awaitable[None]]) -> None:
+        if not await _is_any_open(servicer, [client_id]):
+            await closed()
+
+    customers, staff = await _online_by(servicer, prefix)
+    work = [look(row[0], partial(servicer.customers.closed, *row)) for row in customers]
+    work += [look(row[0], partial(servicer.agents.closed, *row)) for row in staff]
+    await _run(work)
+
+
+async def _is_any_open(servicer: Servicer, client_ids: Sequence[str]) -> bool:
+    """Whether one of the sockets is open, or cannot be asked for now."""
+    try:
+        return any([await servicer.sockets.is_open(client_id) for client_id in client_ids])
+    except GatewayError:
+        return True
+
+
+async def _online_by(
+    servicer: Servicer, prefix: str
+) -> tuple[list[tuple[str, str]], list[tuple[str, int]]]:
+    """Sockets of one gateway that somebody is online by: customers' with uid, agents' with id."""
+    return await servicer.database.read(
+        lambda c: (pairs.online_clients(c, prefix), agents.online_clients(c, prefix))
+    )
+
+
+async def _run(work: Sequence[Coroutine[Any, Any, None]]) -> None:
     for start in range(0, len(work), AT_ONCE):
         await asyncio.gather(*work[start : start + AT_ONCE])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import logging
+import random
 import time
 import zoneinfo
 from collections.abc import Sequence
@@ -11,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
-from shared.errors import SettingsError
+from shared.errors import GatewayError
+from shared.setting_names import refuse
 
 from . import presence
 from .agents import Agents
@@ -31,6 +34,7 @@ from .sockets import Sockets
 from .store import agents as store
 from .store.database import Database
 from .store.pairs import Card
+from .store.writer import StoreError
 from .web import Web
 
 if TYPE_CHECKING:
@@ -73,6 +77,8 @@ class Servicer:
         self.bind_refusals = Window(own.bind_refusals, MINUTE)
         self.sockets = Sockets(gateway)
         self.pusher = Pusher(gateway, own.push_timeout)
+        self._sweep_period = settings.inner.heartbeat_timeout
+        self._sweeper: asyncio.Task[None] | None = None
         self.customers = Customers(self, own.disconnect_delay)
         self.agents = Agents(self)
         self.messages = Messages(self)
@@ -95,7 +101,7 @@ class Servicer:
             await servicer.database.open()
             if servicer.is_demo:
                 await servicer._make_demo_agents()
-            await servicer.customers.tell()  # what a process that is gone has left
+            servicer._sweeper = asyncio.create_task(servicer._sweep())
         except BaseException:
             await servicer.close()
             raise
@@ -103,6 +109,9 @@ class Servicer:
 
     async def close(self) -> None:
         """Finish what is under way. Idempotent."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            await asyncio.wait((self._sweeper,))
         self.customers.close()
         await self.pusher.close()
         self.passwords.close()
@@ -144,6 +153,19 @@ class Servicer:
         """A gateway tells whom it holds."""
         await presence.repair(self, gateway.prefix, clients)
 
+    async def _sweep(self) -> None:
+        """Do now and then what no event makes anybody do."""
+        while True:
+            try:
+                await self.customers.tell()  # what a process that is gone has left to be told
+                # Not all processes at the same time.
+                await asyncio.sleep(self._sweep_period * random.uniform(0.8, 1.2))  # noqa: S311
+                await presence.sweep(self)
+            except (StoreError, GatewayError) as error:
+                log.warning("sweep: %s", error)
+            except Exception:
+                log.exception("the sweep failed")
+
     async def _make_demo_agents(self) -> None:
         def missing(connection: Connection) -> bool:
             return any(store.find_account(connection, a.username) is None for a in AGENTS)
@@ -171,7 +193,7 @@ class Servicer:
 
 def _shop(url: str) -> Shop:
     if url:
-        raise SettingsError(f"shop.url = {url!r}: this version has the demo shop only; leave empty")
+        raise refuse("shop.url", url, "is not supported; empty is the demo shop")
     return DemoShop()
 
 

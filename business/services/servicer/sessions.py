@@ -30,6 +30,7 @@ CACHE_LIFE = 2.0
 
 MAX_CACHED = 10_000
 MAX_USERNAME = 64
+MIN_PASSWORD = 6
 MAX_PASSWORD = 1000
 
 
@@ -119,6 +120,29 @@ class Sessions:
         )
         self._cache.clear()
         return token, login
+
+    async def change_password(self, visitor: Visitor, old: str, new: str) -> None:
+        """Change an agent's password; the agent's other logins end.
+
+        Raises:
+            Refused: the old one is wrong, or the new one is no good.
+        """
+        servicer = self._servicer
+        if not MIN_PASSWORD <= len(new) <= MAX_PASSWORD:
+            raise Refused(f"密码长度不能少于{MIN_PASSWORD}位")
+        agent = visitor.agent
+        account = await servicer.database.read(lambda c: store.find_account(c, agent.username))
+        hashed = None if account is None else account.password
+        if not await servicer.passwords.is_right(old[:MAX_PASSWORD], hashed):
+            raise Refused("原密码错误")
+        changed = await servicer.passwords.hash(new)
+
+        def unit(connection: Connection) -> None:
+            store.set_password(connection, agent.uid, changed)
+            store.log_out_others(connection, agent.uid, visitor.login.id)
+
+        await servicer.database.write(unit)
+        self._cache.clear()
 
     async def find(self, token: str) -> Visitor | None:
         """Who a cookie's value belongs to; None: nobody who is logged in."""

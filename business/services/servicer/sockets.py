@@ -91,6 +91,14 @@ class Sockets:
             if isinstance(session, dict)
         ]
 
+    async def is_open(self, client_id: str) -> bool:
+        """Whether a socket is there.
+
+        Raises:
+            GatewayError: its gateway did not answer.
+        """
+        return await self._gateway.is_online(client_id)
+
     async def can_bind(self, client_id: str, uid: str) -> bool:
         """Whether a socket is there, and unbound or bound to this uid.
 

@@ -8,21 +8,24 @@ from sqlalchemy import Connection
 
 from shared.errors import GatewayError
 
+from ..cards import NO_GOODS, NO_ORDER, find_order, find_sku, show_order, show_sku
 from ..content import Said, check_client_msg_id
 from ..customers import BAD_SOCKET
 from ..envelope import EMPTY_MESSAGE, Family, Refused, Reply, page
 from ..history import show
 from ..messages import with_names
 from ..params import Number, Paged, Params, Text, Word, limit_of
-from ..push import agent_uid
+from ..push import agent_uid, frame
 from ..store import conversations, dialogues, pairs
 from ..store.pairs import Row
-from .customer import EMPTY, MAX_CLIENT_ID, TOO_FAST
+from .customer import EMPTY, MAX_CLIENT_ID, TOO_FAST, OrderParams, SkuParams
 from .table import Call, Caller, Declarations
 
 endpoints = Declarations("servicer", Caller.AGENT, Family.RESULT)
 
 NO_MEMBER = "没有指定会员"
+AWAY = "会员不在线"
+THANKS = "会话已结束！感谢您的咨询"
 
 LIST_SIZE = 10
 """Customers per page."""
@@ -59,6 +62,13 @@ class DialogsParams(Paged):
     member_id: Number = 0
     limit: Number = 15
     after_id: Number = 0
+
+
+class PasswordParams(Params):
+    """Of ``login/modifyPassword``."""
+
+    old_pass: Text = ""
+    new_pass: Text = ""
 
 
 class HistoryParams(Paged):
@@ -118,7 +128,7 @@ async def answer(call: Call, params: AnswerParams) -> Any:
     )
     sent = await servicer.messages.answer(agent, params.member_id, content, own_id)
     data = {"id": sent.dialogue_id} if own_id else ""
-    return Reply(data, "发送成功" if sent.reached else "会员不在线")
+    return Reply(data, "发送成功" if sent.reached else AWAY)
 
 
 async def _is_known(call: Call, member_id: int) -> bool:
@@ -127,10 +137,60 @@ async def _is_known(call: Call, member_id: int) -> bool:
         return False
     if await call.servicer.shop.member(member_id) is not None:
         return True
+    return await _is_linked(call, member_id)
+
+
+async def _is_linked(call: Call, member_id: int) -> bool:
+    """Whether a member has been in the agent's shop."""
+    if member_id <= 0:
+        return False
     site_id = call.by.agent.site_id
     return await call.servicer.database.read(
         lambda c: conversations.is_linked(c, site_id, member_id)
     )
+
+
+@endpoints.add("chat/bindMember", MemberParams, changes=True)
+async def bind_member(call: Call, params: MemberParams) -> Any:
+    """Take a customer who is there."""
+    if not await _is_known(call, params.member_id):
+        raise Refused(NO_MEMBER)
+    is_new = await call.servicer.customers.attach(call.by.agent, params.member_id)
+    if is_new is None:
+        return Reply("", AWAY)
+    data = {"servicer_id": call.by.agent.uid}
+    return Reply(data, "会员连接成功" if is_new else "无需重复连接")
+
+
+@endpoints.add("chat/closeMember", MemberParams, changes=True)
+async def close_member(call: Call, params: MemberParams) -> Any:
+    """End a customer's chat with the agent's shop."""
+    agent = call.by.agent
+    if not await _is_linked(call, params.member_id):
+        raise Refused(NO_MEMBER)
+    last = frame("close", {"status": True, "msg": THANKS}, msg=THANKS)
+    await call.servicer.customers.bye(
+        params.member_id, agent.site_id, call.received, last, closed_by=agent.uid
+    )
+    return Reply("", "已结束会员会话")
+
+
+@endpoints.add("chat/orderDetail", OrderParams, family=Family.MODEL)
+async def order_detail(call: Call, params: OrderParams) -> Any:
+    """An order of the agent's shop, of a member who has been here."""
+    order = await find_order(call.servicer.shop, params.order_id)
+    if order.site_id != call.by.agent.site_id or not await _is_linked(call, order.member_id):
+        raise Refused(NO_ORDER)
+    return show_order(order)
+
+
+@endpoints.add("chat/goodSkuDetial", SkuParams, family=Family.MODEL)
+async def sku_detail(call: Call, params: SkuParams) -> Any:
+    """A sku of the agent's shop."""
+    sku = await find_sku(call.servicer.shop, params.sku_id)
+    if sku.site_id != call.by.agent.site_id:
+        raise Refused(NO_GOODS)
+    return show_sku(sku)
 
 
 @endpoints.add("chat/siteInfo", Params)
@@ -219,6 +279,14 @@ async def dialogs(call: Call, params: DialogsParams) -> Any:
             lambda c: dialogues.newest_first(c, site_id, member_id, offset, limit)
         )
     return page(await show(rows, site_id, servicer.directory, servicer.shop), count, limit)
+
+
+@endpoints.add("login/modifyPassword", PasswordParams, changes=True, family=Family.MODEL)
+async def modify_password(call: Call, params: PasswordParams) -> Any:
+    """Change the own password; the agent's other logins end."""
+    await call.servicer.sessions.change_password(call.by, params.old_pass, params.new_pass)
+    await call.servicer.agents.put_out_others(call.by.login)
+    return ""
 
 
 @endpoints.add("message/setRead", MemberParams, changes=True, family=Family.MODEL)

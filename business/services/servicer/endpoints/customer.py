@@ -6,6 +6,7 @@ from typing import Any
 
 from shared.errors import GatewayError
 
+from ..cards import NO_ORDER, find_order, find_sku, show_order, show_sku
 from ..content import Said, check_client_msg_id
 from ..customers import BAD_SOCKET, describe
 from ..envelope import Family, Refused, Reply, page
@@ -13,7 +14,7 @@ from ..history import show
 from ..params import JsonText, Number, Paged, Params, Text, Word, limit_of
 from ..push import agent_uid, customer_uid
 from ..shop.interface import Site
-from ..store import dialogues
+from ..store import conversations, dialogues
 from .table import Call, Caller, Declarations
 
 endpoints = Declarations("api", Caller.CUSTOMER, Family.CUSTOMER)
@@ -24,6 +25,14 @@ EMPTY = "不能发送空消息哦！"
 TOO_FAST = "操作过于频繁，请稍后再试"
 
 MAX_CLIENT_ID = 64
+
+LIST_SIZE = 10
+"""Shops per page."""
+
+_LISTED = (
+    "shop_id", "servicer_id", "create_time", "servicer_say", "consumer_say", "type", "content",
+    "content_type", "add_time", "unread",
+)  # fmt: skip
 
 
 class SiteParams(Params):
@@ -59,6 +68,24 @@ class DialogsParams(Paged):
     site_id: Number = 0
     limit: Number = 5
     after_id: Number = 0
+
+
+class ListParams(Paged):
+    """Of ``servicerList``."""
+
+    size: Number = 0
+
+
+class OrderParams(Params):
+    """An order."""
+
+    order_id: Number = 0
+
+
+class SkuParams(Params):
+    """A sku."""
+
+    sku_id: Number = 0
 
 
 class ByeParams(SiteParams):
@@ -183,6 +210,66 @@ async def bye(call: Call, params: ByeParams) -> Any:
     except GatewayError:
         raise Refused(BAD_SOCKET) from None
     return Reply("", "会话已结束！")
+
+
+@endpoints.add("chat/servicerList", ListParams)
+async def servicer_list(call: Call, params: ListParams) -> Any:
+    """A page of the shops that the member has talked to, the latest first."""
+    servicer = call.servicer
+    size = limit_of(params.size, LIST_SIZE)
+    offset = (params.page_number - 1) * size
+    talks, count = await servicer.database.read(
+        lambda c: conversations.of_member(c, call.member_id, offset, size)
+    )
+    shown = []
+    for talk in talks:
+        site = await servicer.shop.site(talk.site_id)
+        logo, name = (site.logo, site.site_name) if site else ("", "")
+        shown.append({"shop_id": talk.site_id, "logo": logo, "site_name": name})
+    return page(shown, count, size)
+
+
+@endpoints.add("chat/chatList", Params)
+async def chat_list(call: Call, params: Params) -> Any:
+    """The last message with each shop, shops whose agents are there first."""
+    servicer = call.servicer
+    rows = await servicer.database.read(lambda c: dialogues.last_of_sites(c, call.member_id))
+    agents = [agent for row in rows for agent in await servicer.directory.of_site(row["shop_id"])]
+    try:
+        uids = [agent_uid(agent.uid) for agent in agents]
+        there = await servicer.sockets.ids(uids) if uids else {}
+    except GatewayError:
+        there = {}
+    open_sites = {agent.site_id for agent in agents if there.get(agent_uid(agent.uid))}
+    shown = []
+    for row in rows:
+        site = await servicer.shop.site(row["shop_id"])
+        agent = await servicer.directory.get(row["servicer_id"])
+        shown.append(
+            {name: row[name] for name in _LISTED}
+            | {
+                "shop_name": site.site_name if site else "",
+                "logo": site.logo if site else "",
+                "avatar": agent.avatar if agent else "",
+                "online": int(row["shop_id"] in open_sites),
+            }
+        )
+    return sorted(shown, key=lambda row: -row["online"])
+
+
+@endpoints.add("chat/orderDetail", OrderParams)
+async def order_detail(call: Call, params: OrderParams) -> Any:
+    """One of the member's own orders."""
+    order = await find_order(call.servicer.shop, params.order_id)
+    if order.member_id != call.member_id:
+        raise Refused(NO_ORDER)
+    return show_order(order)
+
+
+@endpoints.add("chat/goodSkuDetial", SkuParams)
+async def sku_detail(call: Call, params: SkuParams) -> Any:
+    """A sku, of any shop: goods are public."""
+    return show_sku(await find_sku(call.servicer.shop, params.sku_id))
 
 
 @endpoints.add("chat/setRead", SiteParams, changes=True)

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from shared.errors import GatewayError
 
-from ..envelope import Family, Refused, Reply, respond, success
+from ..envelope import Family, Forbidden, Refused, Reply, respond, success
 from ..identity import COOKIE, LOGIN_PATH
 from ..pages import login_page
 from ..params import Params, Text
@@ -32,7 +32,7 @@ async def login(call: Call, params: LoginParams) -> Any:
     if call.request.method != "POST":
         return _page(login_page())
     if is_foreign(call.request):
-        raise Refused("非法请求")
+        raise Forbidden
     account = await servicer.sessions.check(params.username.strip(), params.password, call.address)
     try:
         await servicer.agents.others(account.uid)  # before anything is changed

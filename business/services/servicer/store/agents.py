@@ -143,6 +143,14 @@ def replace(connection: Connection, client_id: str, other: str, now: float) -> b
     return bool(client_id) and _set(connection, where, int(bool(other)), other, now)
 
 
+def online_by_gateway(connection: Connection) -> dict[str, tuple[str, str]]:
+    """As ``pairs.online_by_gateway``, of agents."""
+    prefix = func.substr(servicer.c.client_id, 1, 12)
+    query = select(prefix, func.min(servicer.c.client_id), func.max(servicer.c.client_id))
+    rows = connection.execute(query.where(servicer.c.client_id > "").group_by(prefix))
+    return {gateway: (first, last) for gateway, first, last in rows}
+
+
 def online_clients(connection: Connection, gateway_prefix: str) -> list[tuple[str, int]]:
     """Socket and uid of the agents who are online by a socket of one gateway."""
     query = select(servicer.c.client_id, servicer.c.user_id).where(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from .tables import conversation as table
 
@@ -16,17 +17,29 @@ class Conversation:
     id: int
     servicer_id: int
     last_id: int
+    member_time: int
 
 
-_FIND = select(table.c.id, table.c.servicer_id, table.c.last_id).where(
+class Talk(NamedTuple):
+    """A conversation of a member that has a message."""
+
+    site_id: int
+    servicer_id: int
+    last_id: int
+
+
+_FIND = select(table.c.id, table.c.servicer_id, table.c.last_id, table.c.member_time).where(
     table.c.shop_id == bindparam("site"), table.c.member_id == bindparam("member")
 )
 _UPDATE = (
     update(table)
     .where(table.c.id == bindparam("which"))
-    .values(servicer_id=bindparam("servicer"), last_id=bindparam("last"))
+    .values(
+        servicer_id=bindparam("servicer"),
+        last_id=bindparam("last"),
+        member_time=bindparam("seen"),
+    )
 )
-_SEEN = update(table).where(table.c.id == bindparam("which")).values(member_time=bindparam("time"))
 _IS_LINKED = select(table.c.id).where(
     table.c.shop_id == bindparam("site"), table.c.member_id == bindparam("member")
 )
@@ -39,11 +52,11 @@ def lock(connection: Connection, site_id: int, member_id: int, now: float) -> Co
     """
     row = connection.execute(_FIND, {"site": site_id, "member": member_id}).first()
     if row is not None:
-        return Conversation(row.id, row.servicer_id, row.last_id)
+        return Conversation(*row)
     values = {"shop_id": site_id, "member_id": member_id, "create_time": int(now)}
     made = connection.execute(insert(table), values).inserted_primary_key
     assert made is not None  # noqa: S101 - the table has a primary key
-    return Conversation(made[0], 0, 0)
+    return Conversation(made[0], 0, 0, 0)
 
 
 def save(connection: Connection, conversation: Conversation) -> None:
@@ -54,13 +67,20 @@ def save(connection: Connection, conversation: Conversation) -> None:
             "which": conversation.id,
             "servicer": conversation.servicer_id,
             "last": conversation.last_id,
+            "seen": conversation.member_time,
         },
     )
 
 
-def seen(connection: Connection, conversation: Conversation, now: float) -> None:
-    """The member arrived or spoke."""
-    connection.execute(_SEEN, {"which": conversation.id, "time": int(now)})
+def of_member(
+    connection: Connection, member_id: int, offset: int, limit: int
+) -> tuple[list[Talk], int]:
+    """A page of a member's conversations that have a message, the latest first, and how many."""
+    mine = (table.c.member_id == member_id) & (table.c.last_id > 0)
+    count = connection.execute(select(func.count()).select_from(table).where(mine)).scalar_one()
+    query = select(table.c.shop_id, table.c.servicer_id, table.c.last_id).where(mine)
+    query = query.order_by(table.c.last_id.desc()).offset(offset).limit(limit)
+    return [Talk(*row) for row in connection.execute(query)], count
 
 
 def is_linked(connection: Connection, site_id: int, member_id: int) -> bool:

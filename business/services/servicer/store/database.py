@@ -20,7 +20,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from shared.errors import SettingsError
+from shared.setting_names import refuse
 
 from .schema import upgrade
 from .writer import StoreBusy, Writer, translate
@@ -107,13 +107,13 @@ class Database:
             # Dialogues are nobody else's business; SQLite gives its other files the same mode.
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         except OSError as error:
-            raise SettingsError(f"database.url = {self._text!r}: {error.strerror}") from None
+            raise refuse("database.url", self._text, f"is no file: {error.strerror}") from None
         engine = _engine(self._url, MIGRATION_TIMEOUT)
         try:
             with engine.begin() as connection:
                 upgrade(connection, self._text)
         except DBAPIError as error:
-            raise SettingsError(f"database.url = {self._text!r}: {error.orig}") from None
+            raise refuse("database.url", self._text, f"cannot be opened: {error.orig}") from None
         finally:
             engine.dispose()
 
@@ -122,14 +122,12 @@ def _parse(text: str) -> URL:
     try:
         url = make_url(text)
     except ArgumentError:
-        raise SettingsError(f"database.url = {text!r}: is no SQLAlchemy URL") from None
+        raise refuse("database.url", text, "is no SQLAlchemy URL") from None
     if url.drivername != DRIVER:
-        raise SettingsError(
-            f"database.url = {url.render_as_string(hide_password=True)!r}:"
-            f" this version supports {DRIVER}:///PATH"
-        )
+        shown = url.render_as_string(hide_password=True)
+        raise refuse("database.url", shown, f"is not supported; use {DRIVER}:///PATH")
     if not url.database or url.database.startswith((":memory:", "file:")):
-        raise SettingsError(f"database.url = {text!r}: should name a file, {DRIVER}:///PATH")
+        raise refuse("database.url", text, f"should name a file, {DRIVER}:///PATH")
     return url
 
 

@@ -170,6 +170,21 @@ def after(
     return _rows(connection, query.order_by(table.c.id).limit(limit)), _count(connection, query)
 
 
+def last_of_sites(connection: Connection, member_id: int, limit: int = 100) -> list[Row]:
+    """The last message of each of a member's conversations, the latest first, with ``unread``: how
+    many messages of agents the member has not read there."""
+    talks, _ = conversations.of_member(connection, member_id, 0, limit)
+    query = select(table).where(table.c.id.in_([talk.last_id for talk in talks]))
+    rows = _rows(connection, query.order_by(desc(table.c.id)))
+    unread = connection.execute(
+        select(table.c.shop_id, func.count())
+        .where(table.c.member_id == member_id, table.c.type == int(Side.AGENT), table.c.read == 0)
+        .group_by(table.c.shop_id)
+    )
+    counts = {row[0]: row[1] for row in unread}
+    return [{**row, "unread": counts.get(row["shop_id"], 0)} for row in rows]
+
+
 def mark_read(connection: Connection, site_id: int, member_id: int, side: Side) -> int:
     """Mark what ``side`` said in a conversation as read; how many messages that were."""
     query = update(table).where(

@@ -72,6 +72,13 @@ _DUE = select(table.c.id, table.c.member_id, table.c.servicer_id).where(
     table.c.disconnect_due > 0, table.c.disconnect_due <= bindparam("now")
 )
 _TOLD = update(table).where(table.c.id == bindparam("which")).values(disconnect_due=0)
+_PREFIX = func.substr(table.c.client_id, 1, 12)
+_BY_GATEWAY = (
+    # Who is not online has no client id: this reads a part of that column's index, not the table.
+    select(_PREFIX, func.min(table.c.client_id), func.max(table.c.client_id))
+    .where(table.c.client_id > "")
+    .group_by(_PREFIX)
+)
 _ONLINE_CLIENTS = (
     select(table.c.client_id, table.c.member_id)
     .where(table.c.online == 1, table.c.client_id.like(bindparam("pattern")))
@@ -129,7 +136,7 @@ def connect(
     """Make a pair, or bring it up to date.
 
     Args:
-        row: the pair as it is; None: there is none.
+        row: the pair as it is; None: none is known.
         card: the member.
         site_id: the shop.
         servicer_id: the agent.
@@ -142,6 +149,9 @@ def connect(
     online = int(bool(client_id))
     time = int(now)
     name, headimg = card.name[:64], card.headimg[:255]
+    if row is None:
+        # Under another site, where the agent has moved from one shop to another.
+        row = find(connection, servicer_id, card.member_id)
     if row is None:
         row = {
             "member_id": card.member_id,
@@ -210,6 +220,13 @@ def take_due(connection: Connection, now_ms: int) -> list[tuple[int, int]]:
     for row in rows:
         connection.execute(_TOLD, {"which": row.id})
     return [(row.member_id, row.servicer_id) for row in rows]
+
+
+def online_by_gateway(connection: Connection) -> dict[str, tuple[str, str]]:
+    """The first and the last socket that pairs are online by, of each gateway (the first twelve
+    digits of its client ids)."""
+    rows = connection.execute(_BY_GATEWAY)
+    return {prefix: (first, last) for prefix, first, last in rows}
 
 
 def online_clients(connection: Connection, gateway_prefix: str) -> list[tuple[str, str]]:

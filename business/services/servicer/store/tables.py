@@ -126,6 +126,7 @@ conversation = Table(
     _integer("create_time"),
     Index(f"{PREFIX}ux_conversation", "shop_id", "member_id", unique=True),
     Index(f"{PREFIX}ix_conversation_last", "shop_id", "last_id"),
+    Index(f"{PREFIX}ix_conversation_member", "member_id", "last_id"),
 )
 """One row per (shop, member): what a write locks. ``servicer_id``: the last agent; ``last_id``: the
 last message; ``member_time``: when the member last arrived or spoke, 0: never."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from tests.support.stack import Stack
 from tests.support.timing import TIMEOUT
 
-from .support import Desk
+from .support import SETTINGS, Desk, together
 
 
 async def test_a_customer_and_an_agent_talk(own_desk: Desk) -> None:
@@ -98,3 +100,26 @@ async def test_two_shops_are_two_conversations(own_desk: Desk) -> None:
         assert await texts(first.call("dialogs", site_id=2)) == ["to two"]
         assert await texts(alice.call("index/dialogs", member_id=member_id)) == ["to one"]
         assert await texts(carol.call("index/dialogs", member_id=member_id)) == ["to two"]
+
+
+async def test_two_business_processes_and_a_reload(tmp_path: Path) -> None:
+    """Everything said is stored once, in one chain, and pushed once, whoever takes it in."""
+    async with Stack(tmp_path, settings=SETTINGS, workers=2) as stack, Desk(stack) as desk:
+        async with desk.agent("alice") as alice, desk.customer() as customer:
+            await customer.bind()
+            await alice.receive("connect")
+
+            async def say(start: int) -> None:
+                texts = (str(i) for i in range(start, start + 40))
+                calls = (customer.call("say", message=t, servicer_id=alice.uid) for t in texts)
+                assert {answer["code"] for answer in await together(*calls)} == {0}
+
+            await together(say(0), stack.business_command("reload"))
+            await say(40)
+            pushed = [await alice.receive("string") for _ in range(80)]
+            await alice.nothing()
+            stored = desk.rows("SELECT id, prev_id, message FROM servicer_dialogue ORDER BY id")
+            assert {row["message"] for row in stored} == {str(i) for i in range(80)}
+            assert len(stored) == 80
+            assert [row["prev_id"] for row in stored] == [0, *(row["id"] for row in stored[:-1])]
+            assert sorted(row["id"] for row in pushed) == [row["id"] for row in stored]

@@ -173,7 +173,12 @@ async def test_flags_after_business_processes_were_away(tmp_path: Path) -> None:
 
 async def test_flags_after_a_gateway_died(tmp_path: Path) -> None:
     """Its clients are found offline, and are online again when they are back."""
-    settings = {**SETTINGS, "inner.heartbeat_interval": 0.5, "inner.heartbeat_timeout": 2}
+    settings = {
+        **SETTINGS,
+        "servicer.disconnect_delay": 60,
+        "inner.heartbeat_interval": 0.5,
+        "inner.heartbeat_timeout": 2,
+    }
     async with Stack(tmp_path, settings=settings) as stack, Desk(stack) as desk:
         async with desk.agent("alice") as alice, desk.customer() as customer:
             await customer.bind()
@@ -204,3 +209,16 @@ async def test_a_worker_that_dies_loses_no_close(tmp_path: Path) -> None:
             told = [await alice.socket.recv_type("disconnect") for _ in range(2)]
             ids = {frame["data"]["member_id"] for frame in told}
             assert ids == {one.member_id, two.member_id}
+
+
+async def test_flags_after_a_gateway_and_its_worker_died_together(tmp_path: Path) -> None:
+    """Nobody is left to tell, and the gateway stays away: a sweep finds out."""
+    settings = {**SETTINGS, "inner.heartbeat_interval": 0.5, "inner.heartbeat_timeout": 1}
+    async with Stack(tmp_path, settings=settings) as stack, Desk(stack) as desk:
+        async with desk.agent("alice") as alice, desk.customer() as customer:
+            await customer.bind()
+            await asyncio.gather(stack.gateway.kill(), stack.business.kill())
+            await stack.start_gateway(gateway__lan_port=stack.settings["gateway.lan_port"] + 1)
+            await stack.start_business()
+            await desk.online(customer, 0)
+            await agent_online(desk, alice.uid, 0)

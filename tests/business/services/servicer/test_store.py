@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, insert, select
 
 from business.services.servicer.store import database as database_module
+from business.services.servicer.store import schema
 from business.services.servicer.store.database import Database
 from business.services.servicer.store.tables import VERSION_TABLE, login_failure, metadata
 from business.services.servicer.store.writer import MAX_WAITING, StoreBusy, StoreError
@@ -236,3 +239,10 @@ async def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(SettingsError, match=r"database\.url"):
             await Database(url).open()
+
+
+def test_the_newest_revision_is_the_one_that_processes_look_for() -> None:
+    """Where the database has it, they do not load Alembic."""
+    config = Config()
+    config.set_main_option("script_location", str(schema.MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_current_head() == schema.HEAD

@@ -112,6 +112,7 @@ def _talk(prefix: str) -> None:
     table = "servicer_conversation"
     _index(prefix, "ux_conversation", table, "shop_id", "member_id", unique=True)
     _index(prefix, "ix_conversation_last", table, "shop_id", "last_id")
+    _index(prefix, "ix_conversation_member", table, "member_id", "last_id")
     op.create_table(
         f"{prefix}servicer_sent",
         sa.Column("sender", sa.String(32), primary_key=True),

@@ -28,7 +28,6 @@ check: $(READY)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/mypy start_gateway.py start_business.py scripts
 
 format: $(READY)
 	@$(BIN)/ruff format .

@@ -22,7 +22,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 KEFU = "kefu"
-BURST = 8
+BURST = 4
 """Broadcasts in flight in the burst case."""
 
 _SPARE_FILES = 500

@@ -15,7 +15,7 @@ from .envelope import Busy, Forbidden, Refused, Reply, failure, respond, success
 from .identity import COOKIE, LOGIN_PATH, NAME
 from .params import read_params, to_word
 from .service import Servicer
-from .store.writer import StoreError
+from .store.errors import StoreError
 from .web import is_own_script
 
 log = logging.getLogger(__name__)

@@ -29,6 +29,7 @@ _RELATIVE = re.compile(
 ending, because the browser of whoever reads the message fetches it with that person's cookies."""
 
 _EMOJI = re.compile(r"/emjoy_\d{2}\.(?:gif|png)$", re.ASCII)
+_BLANK = "\u200b\ufeff \t\r\n\xa0"
 _UPLOAD = re.compile(r"/?upload/[\w./-]+\.(?:png|jpe?g|gif|webp)", re.ASCII | re.IGNORECASE)
 _IMAGE = re.compile(r"<img\b[^>]*\bsrc=")
 
@@ -54,7 +55,7 @@ class Sanitizer:
     def fragment(self, html: str) -> str:
         """The allowed part of an HTML fragment; "" where nothing can be seen of it."""
         clean = self._fragment.clean(html).strip()
-        return "" if self.is_empty(clean) else clean
+        return "" if self._is_empty(clean) else clean
 
     def escaped(self, text: str) -> str:
         """A plain text as a fragment; "" for one that is empty."""
@@ -65,13 +66,17 @@ class Sanitizer:
 
     def text(self, fragment: str) -> str:
         """A fragment without its tags. Still escaped: clients may show it as HTML, too."""
+        if "<" not in fragment:
+            return fragment.strip()
         return self._plain.clean(fragment.replace("<br>", " ").replace("</p><p>", " ")).strip()
 
-    def is_empty(self, fragment: str) -> bool:
+    def _is_empty(self, fragment: str) -> bool:
         """Whether a clean fragment shows neither text nor image."""
+        if fragment and "<" not in fragment and "&" not in fragment:
+            return not fragment.strip(_BLANK)
         if _IMAGE.search(fragment):
             return False
-        return not entities.unescape(self._plain.clean(fragment)).strip("\u200b\ufeff \t\r\n\xa0")
+        return not entities.unescape(self._plain.clean(fragment)).strip(_BLANK)
 
     def image(self, path: str) -> str:
         """The path or URL of an image message; "" where it may not be shown."""

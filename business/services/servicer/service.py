@@ -33,8 +33,8 @@ from .shop.interface import Shop, Site
 from .sockets import Sockets
 from .store import agents as store
 from .store.database import Database
+from .store.errors import StoreError
 from .store.pairs import Card
-from .store.writer import StoreError
 from .web import Web
 
 if TYPE_CHECKING:

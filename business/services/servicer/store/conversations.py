@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
+from .prepared import Prepared
 from .tables import conversation as table
 
 
@@ -28,10 +29,12 @@ class Talk(NamedTuple):
     last_id: int
 
 
-_FIND = select(table.c.id, table.c.servicer_id, table.c.last_id, table.c.member_time).where(
-    table.c.shop_id == bindparam("site"), table.c.member_id == bindparam("member")
+_FIND = Prepared(
+    select(table.c.id, table.c.servicer_id, table.c.last_id, table.c.member_time).where(
+        table.c.shop_id == bindparam("site"), table.c.member_id == bindparam("member")
+    )
 )
-_UPDATE = (
+_UPDATE = Prepared(
     update(table)
     .where(table.c.id == bindparam("which"))
     .values(
@@ -50,9 +53,9 @@ def lock(connection: Connection, site_id: int, member_id: int, now: float) -> Co
 
     On SQLite BEGIN IMMEDIATE has locked the database already.
     """
-    row = connection.execute(_FIND, {"site": site_id, "member": member_id}).first()
-    if row is not None:
-        return Conversation(*row)
+    found = _FIND.tuples(connection, {"site": site_id, "member": member_id})
+    if found:
+        return Conversation(*found[0])
     values = {"shop_id": site_id, "member_id": member_id, "create_time": int(now)}
     made = connection.execute(insert(table), values).inserted_primary_key
     assert made is not None  # noqa: S101 - the table has a primary key
@@ -61,8 +64,8 @@ def lock(connection: Connection, site_id: int, member_id: int, now: float) -> Co
 
 def save(connection: Connection, conversation: Conversation) -> None:
     """Write what was changed in it."""
-    connection.execute(
-        _UPDATE,
+    _UPDATE.run(
+        connection,
         {
             "which": conversation.id,
             "servicer": conversation.servicer_id,

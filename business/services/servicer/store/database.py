@@ -22,8 +22,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from shared.setting_names import refuse
 
+from .errors import StoreBusy, translate
 from .schema import upgrade
-from .writer import StoreBusy, Writer, translate
+from .writer import Writer
 
 T = TypeVar("T")
 

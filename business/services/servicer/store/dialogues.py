@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Select, bindparam, desc, func, insert, select
 
 from . import conversations
 from .conversations import Conversation
+from .prepared import Prepared
 from .tables import dialogue as table
 from .tables import sent
 
@@ -67,7 +68,7 @@ class Content:
 _SENT = select(sent.c.dialogue_id, sent.c.reached).where(
     sent.c.sender == bindparam("by"), sent.c.client_msg_id == bindparam("own")
 )
-_INSERT = insert(table)
+_INSERT = Prepared(insert(table))
 _INSERT_SENT = insert(sent)
 
 
@@ -110,12 +111,10 @@ def add(
         "message": content.text,
         "prev_id": conversation.last_id,
     }
-    made = connection.execute(_INSERT, row).inserted_primary_key
-    assert made is not None  # noqa: S101 - the table has a primary key
-    conversation.last_id = made[0]
+    conversation.last_id = _INSERT.insert(connection, row)
     conversation.servicer_id = servicer_id or conversation.servicer_id
     conversations.save(connection, conversation)
-    return to_json({"id": made[0], **row})
+    return to_json({"id": conversation.last_id, **row})
 
 
 def to_json(row: Mapping[Any, Any]) -> Row:

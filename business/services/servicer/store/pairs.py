@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
 
+from .prepared import Prepared
 from .tables import member as table
 
 Row = dict[str, Any]
@@ -25,7 +26,7 @@ class Card(NamedTuple):
 
 
 _COLUMNS = [column for column in table.c if column.name != "disconnect_due"]
-_OF_CONVERSATION = (
+_OF_CONVERSATION = Prepared(
     select(*_COLUMNS)
     .where(table.c.member_id == bindparam("member"), table.c.shop_id == bindparam("site"))
     .order_by(table.c.last_online_time.desc(), table.c.id.desc())
@@ -88,8 +89,7 @@ _ONLINE_CLIENTS = (
 
 def of_conversation(connection: Connection, site_id: int, member_id: int) -> list[Row]:
     """All pairs of a member in a shop, the latest first."""
-    found = connection.execute(_OF_CONVERSATION, {"site": site_id, "member": member_id})
-    return [dict(row) for row in found.mappings()]
+    return _OF_CONVERSATION.rows(connection, {"site": site_id, "member": member_id})
 
 
 def find(connection: Connection, servicer_id: int, member_id: int) -> Row | None:

@@ -22,7 +22,7 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.errors import KefuError
+from .errors import StoreBusy, StoreError, translate
 
 log = logging.getLogger(__name__)
 
@@ -33,14 +33,6 @@ MAX_BATCH = 256
 
 MAX_WAITING = 10_000
 """Units that may wait; more are refused (``StoreBusy``), because nobody would wait that long."""
-
-
-class StoreError(KefuError):
-    """The database did not do what was asked; nothing of it was stored."""
-
-
-class StoreBusy(StoreError):
-    """The database is locked, or more is asked of it than it can do."""
 
 
 Unit = Callable[[Connection], Any]
@@ -157,11 +149,3 @@ class Writer:
                 outcomes.append((True, result))
             driver.execute("RELEASE unit")
         return outcomes
-
-
-def translate(error: SQLAlchemyError) -> StoreError:
-    """The error of ours for one of the database."""
-    original = getattr(error, "orig", None)
-    if isinstance(original, sqlite3.OperationalError) and "locked" in str(original):
-        return StoreBusy("the database is locked")
-    return StoreError(str(original or error))

@@ -19,8 +19,9 @@ from sqlalchemy import Connection, func, insert, select
 from business.services.servicer.store import database as database_module
 from business.services.servicer.store import schema
 from business.services.servicer.store.database import Database
+from business.services.servicer.store.errors import StoreBusy, StoreError
 from business.services.servicer.store.tables import VERSION_TABLE, login_failure, metadata
-from business.services.servicer.store.writer import MAX_WAITING, StoreBusy, StoreError
+from business.services.servicer.store.writer import MAX_WAITING
 from shared.errors import SettingsError
 
 INSERT = insert(login_failure)

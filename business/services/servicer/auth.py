@@ -16,7 +16,7 @@ import jwt
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from shared.errors import SettingsError
+from shared.setting_names import refuse
 
 from .envelope import ERROR, TOKEN_ERROR, TOKEN_EXPIRED, Busy, Refused
 from .params import MAX_NUMBER
@@ -50,11 +50,10 @@ class Tokens:
     def __init__(self, keys: Sequence[str], audience: str) -> None:
         for key in keys:
             if key.lstrip().startswith("-----BEGIN"):
-                raise SettingsError(
-                    "servicer.token_keys holds a PEM key: this version supports HS256 only"
-                )
+                reason = "holds a PEM key, and this version supports HS256 only"
+                raise refuse("servicer.token_keys", None, reason)
             if len(key.encode()) < 32:
-                raise SettingsError("servicer.token_keys: a key has less than 32 characters")
+                raise refuse("servicer.token_keys", None, "a key has less than 32 characters")
         self._keys = list(keys)
         self._known: dict[str, tuple[int, float]] = {}
         self._audience = audience

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from aiohttp import web
 
-from shared.errors import SettingsError
+from shared.setting_names import refuse
 
 
 class Web:
@@ -20,11 +20,11 @@ class Web:
         SettingsError: one of them is neither.
     """
 
-    def __init__(self, trusted_proxies: Iterable[str]) -> None:
+    def __init__(self, trusted_proxies: Collection[str]) -> None:
         try:
             self._trusted = [ipaddress.ip_network(net, strict=False) for net in trusted_proxies]
         except ValueError as error:
-            raise SettingsError(f"trusted_proxies: {error}") from None
+            raise refuse("trusted_proxies", list(trusted_proxies), str(error)) from None
 
     def address(self, request: web.Request) -> str:
         """The client's address: the last one that no trusted proxy has."""

@@ -85,30 +85,29 @@ async def test_reload_keeps_all_sockets_and_handles_every_event_once(bench: Benc
             Talker(await sockets.enter_async_context(connect(stack.ws_url)), f"client{number}")
             for number in range(12)
         ]
-        talking = [asyncio.create_task(talker.run()) for talker in talkers]
         short_lived: list[str] = []
-        passing = asyncio.create_task(_come_and_go(stack, short_lived))
-        await eventually(lambda: all(talker.sent for talker in talkers))
         old = set(stack.pids("business"))
-        for version in (2, 3):
-            bench.write("talk", CHAT.format(version=version))
-            await within(stack.business_command("reload"), factor=3)
-            await eventually(
-                lambda: all(version in talker.versions[-1:] for talker in talkers)  # noqa: B023
-            )
+        async with asyncio.TaskGroup() as group:
+            for talker in talkers:
+                group.create_task(talker.run())
+            passing = group.create_task(_come_and_go(stack, short_lived))
+            await eventually(lambda: all(talker.sent for talker in talkers))
+            for version in (2, 3):
+                bench.write("talk", CHAT.format(version=version))
+                await within(stack.business_command("reload"), factor=3)
+                await eventually(
+                    lambda: all(version in talker.versions[-1:] for talker in talkers)  # noqa: B023
+                )
+            passing.cancel()
+            for talker in talkers:
+                talker.stopping = True
         new = set(stack.pids("business"))
         assert len(new) == 2
         assert not old & new
-        passing.cancel()
-        for talker in talkers:
-            talker.stopping = True
-        await within(asyncio.gather(*talking))
         for talker in talkers:
             assert talker.versions == sorted(talker.versions)
             handled = [note for note in bench.notes("message") if note["id"] == talker.id]
             assert [note["message"] for note in handled] == talker.sent
-        with contextlib.suppress(asyncio.CancelledError):
-            await passing
         opened = Counter(note["id"] for note in bench.notes("connect"))
         assert set(opened.values()) == {1}
         assert set(opened) >= {talker.id for talker in talkers} | set(short_lived)
@@ -172,14 +171,15 @@ async def test_no_request_fails_during_a_reload(bench: Bench) -> None:
                     assert response.status == 200
                     pids.append(await response.json())
 
-        asking = [asyncio.create_task(ask()) for _ in range(8)]
-        for _ in range(2):
-            seen = len(pids)
-            await within(stack.business_command("reload"), factor=3)
-            (now,) = stack.pids("business")
-            await eventually(lambda: len(pids) > seen and pids[-1] == now)  # noqa: B023
-        stopping = True
-        await within(asyncio.gather(*asking))
+        async with asyncio.TaskGroup() as group:
+            for _ in range(8):
+                group.create_task(ask())
+            for _ in range(2):
+                seen = len(pids)
+                await within(stack.business_command("reload"), factor=3)
+                (now,) = stack.pids("business")
+                await eventually(lambda: len(pids) > seen and pids[-1] == now)  # noqa: B023
+            stopping = True
         assert len(set(pids)) == 3
 
 
@@ -187,25 +187,43 @@ async def test_a_hook_that_runs_during_a_reload_is_finished_by_the_old_worker(
     bench: Bench,
 ) -> None:
     """And the client's next message waits for it, although another worker handles that."""
+    gate = bench.directory / "gate"
     bench.write(
         "talk",
-        """
+        f"""
         async def on_message(client, message):
             note("begin", message=message)
-            if message == "slow":
-                await asyncio.sleep(0.5)
+            while message == "slow" and not Path({str(gate)!r}).exists():
+                await asyncio.sleep(0.01)
             note("end", message=message)
-            await client.send(message)
+            await client.send([message, os.getpid()])
         """,
     )
-    async with bench.stack() as stack, connect(stack.ws_url) as client:
+    async with (
+        bench.stack() as stack,
+        connect(stack.ws_url) as client,
+        connect(stack.ws_url) as other,
+    ):
+        (old,) = stack.pids("business")
         await client.send("slow")
         await eventually(lambda: bench.notes("begin"))
-        reloading = asyncio.create_task(stack.business_command("reload"))
-        await client.send("next")
-        assert [await client.recv(), await client.recv()] == ["slow", "next"]
-        await within(reloading)
-        steps = [(note["what"], note["message"]) for note in bench.notes()]
-        assert steps == [("begin", "slow"), ("end", "slow"), ("begin", "next"), ("end", "next")]
-        pids = [note["pid"] for note in bench.notes("end")]
-        assert pids[0] != pids[1] or len(set(pids)) == 1
+        async with asyncio.TaskGroup() as group:
+            group.create_task(stack.business_command("reload"))
+            while await ask(other, "other") == old:
+                pass
+            await client.send("next")
+            assert await ask(other, "other") != old
+            assert "next" not in [note["message"] for note in bench.notes("begin")]
+            gate.touch()
+            assert await client.recv_json() == ["slow", old]
+            message, new = await client.recv_json()
+            assert message == "next"
+            assert new != old
+
+
+async def ask(client: Client, message: str) -> int:
+    """Send a message; returns the pid of the worker that answered."""
+    await client.send(message)
+    echo, pid = await client.recv_json()
+    assert echo == message
+    return int(pid)

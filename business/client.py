@@ -35,6 +35,7 @@ class Client(Lane):
     """One socket, as its worker sees it. Its hooks run in order, in this one process.
 
     Attributes:
+        service: the service it belongs to.
         remote_address: ``ip:port`` of the client, with trusted proxies taken into account.
         uid: the uid it is bound to, None while unbound.
         groups: the groups it is in.
@@ -46,14 +47,14 @@ class Client(Lane):
     """
 
     __slots__ = (
-        "_base", "_changes", "_link", "_number", "_packed", "_patches", "_service", "close_code",
-        "close_reason", "groups", "is_closed", "open_session", "remote_address", "uid",
+        "_base", "_changes", "_link", "_number", "_packed", "_patches", "close_code",
+        "close_reason", "groups", "is_closed", "open_session", "remote_address", "service", "uid",
     )  # fmt: skip
 
     def __init__(self, link: Link, service: Service, number: int, state: list[Any]) -> None:
         super().__init__()
         self._link = link
-        self._service = service
+        self.service = service
         self._number = number
         self._changes = 0
         self._base = protocol.EMPTY_SESSION
@@ -68,7 +69,7 @@ class Client(Lane):
         self.take(*state[1:4])
 
     def __repr__(self) -> str:
-        return f"<Client {self.id} of {self._service.name}>"
+        return f"<Client {self.id} of {self.service.name}>"
 
     def __str__(self) -> str:
         return f"client {self.id}"
@@ -79,19 +80,14 @@ class Client(Lane):
         return client_id.make(self._link.prefix, self._number)
 
     @property
-    def service(self) -> Service:
-        """The service it belongs to."""
-        return self._service
-
-    @property
     def gateway(self) -> GatewayClient:
         """The process's GatewayClient for this service."""
-        return self._service.gateway
+        return self.service.gateway
 
     @property
     def app(self) -> web.Application:
         """The service's aiohttp application."""
-        return self._service.app
+        return self.service.app
 
     # Sending and closing
 
@@ -118,7 +114,7 @@ class Client(Lane):
         if self.is_closed or link.state is LinkState.CLOSED:
             return False if wait else None
         fields = (self._number, opcode, payload)
-        index = self._service.index
+        index = self.service.index
         if wait:
             there = await link.call(protocol.SEND_TO_CLIENT, index, *fields, timeout=timeout)
             return bool(there)
@@ -270,7 +266,7 @@ class Client(Lane):
             return None
         future = self._link.call(
             protocol.PATCH_SESSION,
-            self._service.index,
+            self.service.index,
             self._number,
             packed,
             removed,

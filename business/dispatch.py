@@ -113,19 +113,22 @@ class Dispatcher:
     # Messages
 
     def on_text(self, link: Link, seq: int, client: int, payload: bytes) -> None:
-        self._message(link, seq, client, payload.decode())
+        # As on_binary, spelt out: this runs for every text of every client.
+        connection = self._connections[link.prefix]
+        record = connection.clients.get(client)
+        if record is not None and (hook := record.service.on_message) is not None:
+            args = (record, payload.decode())
+            self._submit((record, hook, args, connection.client_done, seq))
+        else:
+            link.ack(seq)
 
     def on_binary(self, link: Link, seq: int, client: int, payload: bytes) -> None:
-        self._message(link, seq, client, payload)
-
-    def _message(self, link: Link, seq: int, number: int, message: str | bytes) -> None:
         connection = self._connections[link.prefix]
-        client = connection.clients.get(number)
-        hook = client.service.on_message if client is not None else None
-        if client is None or hook is None:
+        record = connection.clients.get(client)
+        if record is not None and (hook := record.service.on_message) is not None:
+            self._submit((record, hook, (record, payload), connection.client_done, seq))
+        else:
             link.ack(seq)
-            return
-        self._submit((client, hook, (client, message), connection.client_done, seq))
 
     # Clients come and go
 

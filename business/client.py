@@ -224,10 +224,6 @@ class Client(Lane):
             for _, changes, removed in self._patches:
                 self._apply(changes, removed)
 
-    def moved(self, link: Link) -> None:
-        """It is served through another link object from now on."""
-        self._link = link
-
     def closed(self, code: int, reason: str) -> None:
         """The socket is gone."""
         self.is_closed = True

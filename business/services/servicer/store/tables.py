@@ -124,12 +124,42 @@ conversation = Table(
     Column("last_id", _BIG, nullable=False, server_default="0"),
     _integer("member_time"),
     _integer("create_time"),
+    _string("member_name", 64),
+    _string("headimg", 255),
+    Column("waiting_id", _BIG, nullable=False, server_default="0"),
     Index(f"{PREFIX}ux_conversation", "shop_id", "member_id", unique=True),
     Index(f"{PREFIX}ix_conversation_last", "shop_id", "last_id"),
     Index(f"{PREFIX}ix_conversation_member", "member_id", "last_id"),
+    Index(f"{PREFIX}ix_conversation_waiting", "shop_id", "waiting_id"),
 )
 """One row per (shop, member): what a write locks. ``servicer_id``: the last agent; ``last_id``: the
-last message; ``member_time``: when the member last arrived or spoke, 0: never."""
+last message; ``member_time``: when the member last arrived or spoke, 0: never; ``waiting_id``: the
+first message that was stored while nobody was there and that no agent has got yet, 0: none."""
+
+keyword_reply = Table(
+    f"{PREFIX}servicer_keyword_reply",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _integer("site_id"),
+    _string("keyword", 50),
+    _flag("content_type"),
+    Column("content", Text, nullable=False),
+    _flag("is_use", 1),
+    _integer("create_time"),
+    Index(f"{PREFIX}ix_keyword_reply", "site_id", "keyword"),
+)
+"""What customers who say exactly ``keyword`` are answered with at once."""
+
+fast_reply = Table(
+    f"{PREFIX}servicer_fast_reply",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _integer("site_id"),
+    _string("content", 255),
+    _integer("create_time"),
+    Index(f"{PREFIX}ix_fast_reply", "site_id"),
+)
+"""What agents of a site often say, to be chosen from."""
 
 account = Table(
     f"{PREFIX}servicer_account",

@@ -84,6 +84,11 @@ class Checker:
                 return Content(ContentType.ORDER, order_id=said.order_id, relate_data=relate_data)
         raise Refused("参数错误", PARAMETER_ERROR)
 
+    def reply(self, html: str) -> Content:
+        """An automatic reply, as a back office wrote it, as a text. May run in any thread."""
+        fragment = self._sanitizer.fragment(f"<p>{html}</p>")
+        return Content(ContentType.TEXT, fragment, self._sanitizer.text(fragment))
+
     def _text(self, said: Said, relate_data: str, empty: Refused) -> Content:
         if len(said.message) > 4 * MAX_LENGTH:
             raise Refused("消息内容过长")

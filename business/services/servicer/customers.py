@@ -104,6 +104,7 @@ class Customers:
         def unit(connection: Connection) -> _Arrival:
             conversation = conversations.lock(connection, site_id, member_id, now)
             conversation.member_time = int(now)
+            conversation.name(card)
             known = pairs.of_conversation(connection, site_id, member_id)
             for row in known:
                 if row["online"] and row["client_id"] == client_id:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
@@ -13,9 +13,11 @@ from shared.errors import GatewayError
 
 from .assignment import choose
 from .push import Push, agent_uid, customer_uid, frame
-from .store import conversations, dialogues, pairs
+from .shop.interface import Site
+from .store import conversations, dialogues, pairs, replies
 from .store.agents import Agent
-from .store.dialogues import PUSH_TYPES, Content, Side
+from .store.conversations import Conversation
+from .store.dialogues import PUSH_TYPES, Content, ContentType, Side
 from .store.pairs import Card, Row
 
 if TYPE_CHECKING:
@@ -42,9 +44,10 @@ class Say:
     """A customer's message, as its unit needs it.
 
     Args:
-        site_id: the shop.
+        site: the shop.
         card: the member.
         content: what is said.
+        to_reply: makes what can be stored of an automatic reply.
         own_id: ``client_msg_id``, "" for none.
         preferred: the agent whom the client believes to be talking to, 0 for none.
         agents: those of the site who are connected, by uid.
@@ -52,27 +55,34 @@ class Say:
         now: local time.
     """
 
-    site_id: int
+    site: Site
     card: Card
     content: Content
+    to_reply: Callable[[str], Content]
     own_id: str
     preferred: int
     agents: dict[int, Agent]
     client_ids: Collection[str]
     now: datetime.datetime
 
+    @property
+    def key(self) -> tuple[int, int]:
+        """Whose rows it locks."""
+        return self.card.member_id, self.site.site_id
+
     def run(self, connection: Connection) -> Sent:
         """Store it and assign an agent, in one transaction."""
-        site_id, member_id = self.site_id, self.card.member_id
+        site_id, member_id = self.site.site_id, self.card.member_id
         now = self.now.timestamp()
         sender = f"m{member_id}"
+        conversation = conversations.lock(connection, site_id, member_id, now)
         if self.own_id and (before := dialogues.find_sent(connection, sender, self.own_id)):
             return Sent(*before)
-        conversation = conversations.lock(connection, site_id, member_id, now)
         known = pairs.of_conversation(connection, site_id, member_id)
         chosen = choose(connection, conversation, known, self.agents, self.preferred)
         pushes = self._connect(connection, known, chosen, now) if chosen else []
         conversation.member_time = int(now)
+        conversation.name(self.card)
         row = dialogues.add(
             connection,
             conversation,
@@ -84,13 +94,63 @@ class Say:
             now=self.now,
         )
         sent = Sent(row["id"], bool(chosen), pushes)
-        if chosen:
-            listening = {chosen, *(p["servicer_id"] for p in known if p["online"])}
-            to = [agent_uid(servicer_id) for servicer_id in sorted(listening)]
+        listening = {p["servicer_id"] for p in known if p["online"]} | {chosen}
+        to = [agent_uid(servicer_id) for servicer_id in sorted(listening)] if chosen else []
+        if to:
             pushes.append(Push(to, frame(PUSH_TYPES[self.content.type], row)))
+        if self.content.type is ContentType.TEXT:
+            reply = replies.find(connection, site_id, self.content.text)
+            if reply is not None:
+                pushes += self._reply(connection, conversation, reply, chosen, to)
         if self.own_id:
             dialogues.note_sent(connection, sender, self.own_id, row["id"], sent.reached, now)
         return sent
+
+    def _reply(
+        self,
+        connection: Connection,
+        conversation: Conversation,
+        reply: str,
+        chosen: int,
+        agents: list[str],
+    ) -> list[Push]:
+        """Answer a keyword at once, in the name of the agent, or of the shop while none is there.
+
+        Args:
+            connection: of the transaction.
+            conversation: locked.
+            reply: what the shop has written.
+            chosen: the agent; 0: none.
+            agents: uids of the agents who are to see it.
+
+        Returns:
+            What the agents get, and what the customer gets: a ``connect``, then the reply.
+        """
+        row = dialogues.add(
+            connection,
+            conversation,
+            self.to_reply(reply),
+            site_id=self.site.site_id,
+            member_id=self.card.member_id,
+            servicer_id=chosen,
+            side=Side.AGENT,
+            now=self.now,
+        )
+        agent = self.agents.get(chosen)
+        voice = {
+            "nickname": agent.nickname if agent else self.site.site_name,
+            "avatar": agent.avatar if agent else self.site.logo,
+            "servicer_id": chosen,
+        }
+        data = {**row, **voice}
+        pushes = [Push(agents, frame("keyword_reply", data))] if agents else []
+        if not self.client_ids:
+            return pushes
+        me = customer_uid(self.card.member_id)
+        if not chosen or self.preferred == chosen:  # else the customer has just been told
+            told = {**voice, "shop_id": self.site.site_id}
+            pushes.append(Push(me, frame("connect", told, servicer_id=chosen)))
+        return [*pushes, Push(me, frame(PUSH_TYPES[ContentType.TEXT], data))]
 
     def _connect(
         self, connection: Connection, known: list[Row], chosen: int, now: float
@@ -100,19 +160,19 @@ class Say:
         pair = next((row for row in known if row["servicer_id"] == chosen), None)
         client_id = next(iter(self.client_ids), "")
         if pair is None or (client_id and not pair["online"]):
-            last = dialogues.last(connection, self.site_id, self.card.member_id)
+            last = dialogues.last(connection, self.site.site_id, self.card.member_id)
             row = pairs.connect(
                 connection,
                 pair,
                 self.card,
-                site_id=self.site_id,
+                site_id=self.site.site_id,
                 servicer_id=chosen,
                 client_id=client_id,
                 now=now,
             )
             pushes.append(Push(agent_uid(chosen), frame("connect", arrival(row, last))))
         if self.preferred != chosen:
-            pushes.append(taken(self.agents[chosen], self.card.member_id, self.site_id))
+            pushes.append(taken(self.agents[chosen], self.card.member_id, self.site.site_id))
         return pushes
 
 
@@ -127,14 +187,20 @@ class Answer:
     client_ids: Collection[str]
     now: datetime.datetime
 
+    @property
+    def key(self) -> tuple[int, int]:
+        """Whose rows it locks."""
+        return self.card.member_id, self.agent.site_id
+
     def run(self, connection: Connection) -> Sent:
         """Store it and attach the agent to the customer, in one transaction."""
         site_id, member_id = self.agent.site_id, self.card.member_id
         now = self.now.timestamp()
         sender = f"a{self.agent.uid}"
+        conversation = conversations.lock(connection, site_id, member_id, now)
         if self.own_id and (before := dialogues.find_sent(connection, sender, self.own_id)):
             return Sent(*before)
-        conversation = conversations.lock(connection, site_id, member_id, now)
+        conversation.name(self.card)
         pair = pairs.find(connection, self.agent.uid, member_id)
         client_id = next(iter(self.client_ids), "")
         if pair is None or (client_id and not pair["online"]):
@@ -197,17 +263,18 @@ class Messages:
         self._servicer = servicer
 
     async def say(
-        self, site_id: int, member_id: int, content: Content, preferred: int, own_id: str
+        self, site: Site, member_id: int, content: Content, preferred: int, own_id: str
     ) -> Sent:
         """A customer's message. Stored also while nobody is there."""
         servicer = self._servicer
-        agents = {agent.uid: agent for agent in await servicer.directory.of_site(site_id)}
+        agents = {agent.uid: agent for agent in await servicer.directory.of_site(site.site_id)}
         me = customer_uid(member_id)
         there = await self._who_is_there([me, *(agent_uid(uid) for uid in agents)])
         unit = Say(
-            site_id=site_id,
+            site=site,
             card=await servicer.card(member_id),
             content=content,
+            to_reply=servicer.checker.reply,
             own_id=own_id,
             preferred=preferred,
             agents={uid: agent for uid, agent in agents.items() if there.get(agent_uid(uid))},

@@ -14,7 +14,7 @@ from ..history import show
 from ..params import JsonText, Number, Paged, Params, Text, Word, limit_of
 from ..push import agent_uid, customer_uid
 from ..shop.interface import Site
-from ..store import conversations, dialogues
+from ..store import conversations, dialogues, replies
 from .table import Call, Caller, Declarations
 
 endpoints = Declarations("api", Caller.CUSTOMER, Family.CUSTOMER)
@@ -172,10 +172,16 @@ async def say(call: Call, params: SayParams) -> Any:
     content = await servicer.checker.check(
         said, site.site_id, call.member_id, Refused.in_data(EMPTY)
     )
-    sent = await servicer.messages.say(
-        site.site_id, call.member_id, content, params.servicer_id, own_id
-    )
+    sent = await servicer.messages.say(site, call.member_id, content, params.servicer_id, own_id)
     return {"read": 0, "id": sent.dialogue_id} if own_id else {"read": 0}
+
+
+@endpoints.add("chat/keyword", SiteParams)
+async def keyword(call: Call, params: SiteParams) -> Any:
+    """The keywords that a shop answers to at once, to be offered to the customer."""
+    site = await _site(call, params.site_id, Refused.in_data(NO_SHOP))
+    words = await call.servicer.database.read(lambda c: replies.keywords(c, site.site_id))
+    return {"is_open": int(bool(words)), "keyword_list": [{"keyword": word} for word in words]}
 
 
 @endpoints.add("chat/dialogs", DialogsParams)

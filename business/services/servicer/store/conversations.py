@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
+from .pairs import Card
 from .prepared import Prepared
 from .tables import conversation as table
 
@@ -19,6 +20,13 @@ class Conversation:
     servicer_id: int
     last_id: int
     member_time: int
+    waiting_id: int = 0
+    member_name: str = ""
+    headimg: str = ""
+
+    def name(self, card: Card) -> None:
+        """Note how lists show the member."""
+        self.member_name, self.headimg = card.name[:64], card.headimg[:255]
 
 
 class Talk(NamedTuple):
@@ -30,9 +38,15 @@ class Talk(NamedTuple):
 
 
 _FIND = Prepared(
-    select(table.c.id, table.c.servicer_id, table.c.last_id, table.c.member_time).where(
-        table.c.shop_id == bindparam("site"), table.c.member_id == bindparam("member")
-    )
+    select(
+        table.c.id,
+        table.c.servicer_id,
+        table.c.last_id,
+        table.c.member_time,
+        table.c.waiting_id,
+        table.c.member_name,
+        table.c.headimg,
+    ).where(table.c.shop_id == bindparam("site"), table.c.member_id == bindparam("member"))
 )
 _UPDATE = Prepared(
     update(table)
@@ -41,6 +55,9 @@ _UPDATE = Prepared(
         servicer_id=bindparam("servicer"),
         last_id=bindparam("last"),
         member_time=bindparam("seen"),
+        waiting_id=bindparam("waiting"),
+        member_name=bindparam("name"),
+        headimg=bindparam("image"),
     )
 )
 _IS_LINKED = select(table.c.id).where(
@@ -71,6 +88,9 @@ def save(connection: Connection, conversation: Conversation) -> None:
             "servicer": conversation.servicer_id,
             "last": conversation.last_id,
             "seen": conversation.member_time,
+            "waiting": conversation.waiting_id,
+            "name": conversation.member_name,
+            "image": conversation.headimg,
         },
     )
 

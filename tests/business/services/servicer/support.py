@@ -224,6 +224,15 @@ class Desk:
         finally:
             connection.close()
 
+    def execute(self, query: str, *values: Any) -> None:
+        """Change the database of the stack, as a program beside it might."""
+        connection = sqlite3.connect(Path(self.stack.directory / "kefu.db"), timeout=5)
+        try:
+            with connection:
+                connection.execute(query, values)
+        finally:
+            connection.close()
+
     def pair(self, customer: Customer) -> dict[str, Any] | None:
         """The customer's row with an agent, the latest."""
         query = "SELECT * FROM servicer_member WHERE member_id = ? ORDER BY id DESC"

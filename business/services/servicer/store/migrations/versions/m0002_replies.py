@@ -68,7 +68,7 @@ def _fill(prefix: str) -> None:
     pair = _of(prefix, "member", "shop_id", "member_id", "member_name", "headimg")
     said = _of(prefix, "dialogue", "id", "shop_id", "member_id", "servicer_id", "type")
 
-    def known(column: sa.Column[Any], table: sa.Table, empty: Any, *more: Any) -> Any:
+    def known(column: sa.ColumnElement[Any], table: sa.Table, empty: Any, *more: Any) -> Any:
         same = [table.c.shop_id == talk.c.shop_id, table.c.member_id == talk.c.member_id]
         return sa.func.coalesce(sa.select(column).where(*same, *more).scalar_subquery(), empty)
 
@@ -89,4 +89,5 @@ def _of(prefix: str, name: str, *columns: str) -> sa.Table:
 def _table(name: str, *columns: sa.Column[Any]) -> None:
     # Texts of all databases compare alike: "a" is not "A", and every character can be stored.
     mysql = {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_bin"}
-    op.create_table(name, *columns, **{f"mysql_{key}": value for key, value in mysql.items()})
+    options: dict[str, Any] = {f"mysql_{key}": value for key, value in mysql.items()}
+    op.create_table(name, *columns, **options)

@@ -405,6 +405,22 @@ class Servicer(Section):
         description="Messages that a member or an agent may send per minute and business process."
         " 0: no limit.",
     )
+    cors_origins: Words = Field(
+        default=[],
+        description="Origins (https://shop.example) of storefronts that call from elsewhere.",
+    )
+    upload_dir: Annotated[str, Field(min_length=1)] = Field(
+        default="var/upload",
+        description="Directory of uploaded pictures. The same one on all business nodes.",
+    )
+    upload_size: Annotated[int, Field(ge=1, le=15 * 1024 * 1024)] = Field(
+        default=10 * 1024 * 1024, description="Largest picture that is taken, bytes."
+    )
+    upload_rate: Count = Field(
+        default=30,
+        description="Pictures that a member or an agent may upload per minute and business"
+        " process, and four times that per address. 0: no limit.",
+    )
 
 
 # ABCMeta lends every class a method ``register``, which instances do not have: nothing is hidden.

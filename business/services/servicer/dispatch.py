@@ -13,6 +13,7 @@ from .endpoints import TABLE, Endpoint
 from .endpoints.table import Call, Caller
 from .envelope import Busy, Forbidden, Refused, Reply, failure, respond, success
 from .identity import COOKIE, LOGIN_PATH, NAME
+from .multipart import read_multipart
 from .params import read_params, to_word
 from .service import Servicer
 from .store.errors import StoreError
@@ -40,7 +41,7 @@ async def dispatch(servicer: Servicer, request: web.Request, path: str) -> web.S
         raise web.HTTPNotFound
     call = Call(servicer, request, servicer.now(), servicer.web.address(request))
     try:
-        params = await read_params(request)
+        params = await _read(call, endpoint)
         answer = await _admit(call, endpoint, params)
         if answer is None:
             answer = await endpoint.handler(call, endpoint.params.model_validate(params))
@@ -57,6 +58,18 @@ async def dispatch(servicer: Servicer, request: web.Request, path: str) -> web.S
         log.warning("%s: %s", endpoint.path, error)
         refused = Refused(UNREACHABLE)
     return respond(failure(endpoint.family, refused, servicer.now()), refused.status)
+
+
+async def _read(call: Call, endpoint: Endpoint) -> dict[str, Any]:
+    """The parameters of a request, and the file into the call."""
+    request, max_file = call.request, 0
+    if endpoint.takes_file:
+        call.servicer.uploads.admit(call.address, call.received)
+        max_file = call.servicer.uploads.max_size
+    if not request.content_type.startswith("multipart/"):
+        return await read_params(request)
+    texts, call.upload = await read_multipart(request, max_file)
+    return {**request.query, **texts}
 
 
 async def _admit(

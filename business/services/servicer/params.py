@@ -13,7 +13,6 @@ import urllib.parse
 from typing import Annotated, Any
 
 from aiohttp import web
-from aiohttp.web_request import FileField
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 MALFORMED = -1
@@ -32,17 +31,14 @@ _ABSENT = frozenset(("", "null", "undefined"))
 
 
 async def read_params(request: web.Request) -> dict[str, Any]:
-    """All parameters of a request by name. Values of JSON bodies keep their types.
+    """All parameters of a request by name, of a body that is not multipart (``multipart.py``).
+    Values of JSON bodies keep their types.
 
     Raises:
         web.HTTPRequestEntityTooLarge: the body is too large.
     """
     found: dict[str, Any] = dict(request.query)
-    if not request.body_exists:
-        return found
-    if request.content_type.startswith("multipart/"):
-        found.update(await _multipart(request))
-    else:
+    if request.body_exists:
         # By its length first: what is too large need not be received.
         if (request.content_length or 0) > MAX_BODY or len(await request.read()) > MAX_BODY:
             raise web.HTTPRequestEntityTooLarge(MAX_BODY, request.content_length or MAX_BODY + 1)
@@ -63,14 +59,6 @@ def parse_body(body: bytes) -> dict[str, Any]:
                 return value
     pairs = urllib.parse.parse_qsl("&".join(text.split("&")[:MAX_FIELDS]), keep_blank_values=True)
     return dict(pairs)
-
-
-async def _multipart(request: web.Request) -> dict[str, Any]:
-    try:
-        fields = await request.post()
-    except ValueError:  # no boundary, or parts that break off
-        return {}
-    return {name: value for name, value in fields.items() if not isinstance(value, FileField)}
 
 
 def to_number(value: Any) -> int:

@@ -51,6 +51,19 @@ async def token(request: web.Request) -> web.StreamResponse:
     return await demo_token(running(), request)
 
 
+@routes.get("/upload/{path:.*}")
+@root_routes.get("/upload/{path:.*}")
+async def picture(request: web.Request) -> web.StreamResponse:
+    """An uploaded picture."""
+    return await running().uploads.serve(request.match_info["path"])
+
+
+@_both(root_routes, "/api/upload/{action}")
+async def shop_upload(request: web.Request) -> web.StreamResponse:
+    """``/api/upload/chatimg``, a path of the shop that the PC front end uploads to."""
+    return await dispatch(running(), request, f"api/upload/{request.match_info['action']}")
+
+
 @_both(root_routes, "/index.php")
 @_both(root_routes, "/index.php/{path:.*}")
 async def script(request: web.Request) -> web.StreamResponse:

@@ -35,6 +35,7 @@ from .store import agents as store
 from .store.database import Database
 from .store.errors import StoreError
 from .store.pairs import Card
+from .uploads import Uploads
 from .web import Web
 
 if TYPE_CHECKING:
@@ -68,11 +69,12 @@ class Servicer:
         self.database = Database(settings.database.url)
         self.directory = Directory(self.database, self.is_demo)
         self.shop: Shop = _shop(settings.shop.url)
-        self.web = Web(settings.trusted_proxies)
+        self.web = Web(settings.trusted_proxies, own.cors_origins)
         self.tokens = Tokens(_token_keys(settings, secrets), NAME)
         self.bind_keys = BindKeys(secrets, NAME)
         self.passwords = Passwords()
         self.checker = Checker(Sanitizer(own.image_hosts), self.shop)
+        self.uploads = Uploads(own.upload_dir, own.upload_size, own.upload_rate)
         self.says = Window(own.say_rate, MINUTE)
         self.bind_refusals = Window(own.bind_refusals, MINUTE)
         self.sockets = Sockets(gateway)
@@ -115,6 +117,7 @@ class Servicer:
         self.customers.close()
         await self.pusher.close()
         self.passwords.close()
+        self.uploads.close()
         await self.database.close()
         await self.shop.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import urllib.parse
 from collections.abc import Collection
 
 from aiohttp import web
@@ -15,12 +16,14 @@ class Web:
 
     Args:
         trusted_proxies: addresses or networks whose ``X-Forwarded-*`` are believed.
+        origins: of storefronts elsewhere, ``https://shop.example``.
 
     Raises:
         SettingsError: one of them is neither.
     """
 
-    def __init__(self, trusted_proxies: Collection[str]) -> None:
+    def __init__(self, trusted_proxies: Collection[str], origins: Collection[str] = ()) -> None:
+        self._origins = frozenset(origin.rstrip("/").lower() for origin in origins)
         try:
             self._trusted = [ipaddress.ip_network(net, strict=False) for net in trusted_proxies]
         except ValueError as error:
@@ -41,6 +44,19 @@ class Web:
         if self._is_trusted(request.remote or ""):
             return request.headers.get("X-Forwarded-Proto", request.scheme) == "https"
         return request.secure
+
+    def is_from_our_page(self, request: web.Request) -> bool:
+        """Whether a browser says that a page of this site or of a storefront sent the request."""
+        if request.headers.get("Sec-Fetch-Site") in ("same-origin", "same-site"):
+            return True
+        page = request.headers.get("Origin") or request.headers.get("Referer", "")
+        try:
+            parts = urllib.parse.urlsplit(page.lower())
+        except ValueError:
+            return False
+        if f"{parts.scheme}://{parts.netloc}" in self._origins:
+            return True
+        return bool(parts.netloc) and parts.netloc == (request.host or "").lower()
 
     def _is_trusted(self, address: str) -> bool:
         try:

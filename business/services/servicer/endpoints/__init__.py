@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from . import agent, console, customer, login
+from . import agent, customer, login, upload
 from .table import Endpoint, Table
 
 __all__ = ["TABLE", "Endpoint"]
 
-TABLE = Table([*customer.endpoints, *agent.endpoints, *console.endpoints, *login.endpoints])
+TABLE = Table([*customer.endpoints, *agent.endpoints, *login.endpoints, *upload.endpoints])
 """All endpoints."""

@@ -42,6 +42,7 @@ class Call:
         address: of the client.
         member_id: of a customer, else 0.
         visitor: agent and login, of an agent.
+        upload: the file that came, of endpoints that take one.
     """
 
     servicer: Servicer
@@ -50,6 +51,7 @@ class Call:
     address: str
     member_id: int = 0
     visitor: Visitor | None = None
+    upload: bytes | None = None
 
     @property
     def by(self) -> Visitor:
@@ -73,6 +75,7 @@ class Endpoint:
         family: shape of the answer.
         changes: whether it changes something; with a cookie it then needs a script of our own.
         handler: returns the data of a success, a ``Reply``, or a whole response.
+        takes_file: whether a file is uploaded to it, in the multipart field ``file``.
     """
 
     path: str
@@ -81,6 +84,7 @@ class Endpoint:
     family: Family
     changes: bool
     handler: Handler
+    takes_file: bool = False
 
     @property
     def summary(self) -> str:
@@ -113,6 +117,7 @@ class Declarations:
         *,
         changes: bool = False,
         family: Family | None = None,
+        takes_file: bool = False,
     ) -> Callable[[Callable[[Call, P], Awaitable[Any]]], Callable[[Call, P], Awaitable[Any]]]:
         """Declare the decorated function as the endpoint ``path`` (``controller/action``)."""
 
@@ -126,6 +131,7 @@ class Declarations:
                 family or self._family,
                 changes,
                 handler,
+                takes_file,
             )
             self._rows.append(row)
             return handler

@@ -24,6 +24,12 @@ OTHER = "another one that is also long enough"
 ADDRESS = "127.0.0.1:2900"
 
 
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hardly any pause between two attempts."""
+    monkeypatch.setattr(register, "FIRST_PAUSE", 0.01)
+
+
 class Running:
     """A register process inside this one."""
 
@@ -406,7 +412,7 @@ async def test_a_silent_register_is_left(connect: Connect) -> None:
 
     async with fake(talk) as (address, taken):
         watcher = connect(address)
-        await eventually(lambda: len(taken) == 2)
+        await eventually(lambda: len(taken) >= 2)
         assert not watcher.connected
         assert watcher.error
 
@@ -479,7 +485,7 @@ async def test_a_malformed_list_is_no_list(connect: Connect, listing: dict[str, 
 
     async with fake(talk) as (address, taken):
         watcher = connect(address)
-        await eventually(lambda: len(taken) == 2)
+        await eventually(lambda: len(taken) >= 2)
         assert watcher.lists_received == 0
         assert watcher.gateways == {}
 

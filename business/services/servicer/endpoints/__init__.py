@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from . import agent, customer, login, upload
+from . import agent, console, customer, login, upload
 from .table import Endpoint, Table
 
 __all__ = ["TABLE", "Endpoint"]
 
-TABLE = Table([*customer.endpoints, *agent.endpoints, *login.endpoints, *upload.endpoints])
+TABLE = Table(
+    [*customer.endpoints, *agent.endpoints, *console.endpoints, *login.endpoints, *upload.endpoints]
+)
 """All endpoints."""

@@ -49,14 +49,16 @@ class Web:
         """Whether a browser says that a page of this site or of a storefront sent the request."""
         if request.headers.get("Sec-Fetch-Site") in ("same-origin", "same-site"):
             return True
-        page = request.headers.get("Origin") or request.headers.get("Referer", "")
+        page = request.headers.get("Origin") or request.headers.get("Referer") or ""
         try:
             parts = urllib.parse.urlsplit(page.lower())
+            host = urllib.parse.urlsplit(f"//{request.host}".lower()).hostname
         except ValueError:
             return False
         if f"{parts.scheme}://{parts.netloc}" in self._origins:
             return True
-        return bool(parts.netloc) and parts.netloc == (request.host or "").lower()
+        # By its name only: proxies pass ports on or do not.
+        return bool(parts.hostname) and parts.hostname == host
 
     def _is_trusted(self, address: str) -> bool:
         try:

@@ -171,10 +171,60 @@ account = Table(
     _flag("status", 1),
     _flag("is_demo"),
     _integer("create_time"),
+    _flag("role"),
+    _integer("group_id"),
+    _integer("delete_time"),
     Index(f"{PREFIX}ux_account_username", "username", unique=True),
+    Index(f"{PREFIX}ix_account_shop", "shop_id"),
     sqlite_autoincrement=True,
 )
-"""Who may log in. ``status`` 1: enabled. ``is_demo``: only in demo mode."""
+"""Who may log in. ``status`` 1: enabled. ``is_demo``: only in demo mode. ``role``: number of a
+``Role``. Rows of who was deleted stay, for the names in old messages."""
+
+group = Table(
+    f"{PREFIX}servicer_group",
+    metadata,
+    Column("group_id", Integer, primary_key=True),
+    _integer("site_id"),
+    _string("group_name", 50),
+    _string("desc", 255),
+    _integer("create_time"),
+    Index(f"{PREFIX}ix_group_site", "site_id"),
+)
+"""Groups that a shop puts its agents into. They mean nothing to the chat."""
+
+config = Table(
+    f"{PREFIX}servicer_config",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _integer("site_id"),
+    _string("config_key", 64),
+    Column("value", Text, nullable=False),
+    Index(f"{PREFIX}ux_config", "site_id", "config_key", unique=True),
+)
+"""What back offices have set: JSON by shop (0: the platform) and key."""
+
+captcha = Table(
+    f"{PREFIX}servicer_captcha",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    _string("answer", 64),
+    _integer("create_time"),
+    Index(f"{PREFIX}ix_captcha_time", "create_time"),
+)
+"""Captchas that wait to be answered. ``answer``: SHA-256 of id and answer."""
+
+visitor = Table(
+    f"{PREFIX}servicer_visitor",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _integer("member_id"),
+    _integer("create_time"),
+    _integer("merge_time"),
+    sqlite_autoincrement=True,
+)
+"""Customers who are not logged in; their member ids are ``id`` + 1,000,000,000. ``member_id``: whom
+they turned out to be, 0: nobody yet."""
 
 session = Table(
     f"{PREFIX}servicer_session",

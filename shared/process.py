@@ -134,6 +134,17 @@ class Process:
         finally:
             theirs.close()
         self.pid = process.pid
+        # To its end, even if whoever starts it is told to stop at this moment: a process without
+        # channel could be told nothing, and nobody would notice its end.
+        await asyncio.shield(self._spawn(self._attend(process, ours, descriptors)))
+
+    async def _attend(
+        self,
+        process: asyncio.subprocess.Process,
+        ours: socket.socket,
+        descriptors: Mapping[str, int],
+    ) -> None:
+        """Tell the child what it is, and listen to it from now on."""
         self._channel = await control.Channel.open(ours)
         self._channel.send(
             {

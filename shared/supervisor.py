@@ -81,6 +81,7 @@ class Supervisor:
         self._changing = asyncio.Lock()
         self._born = time.monotonic()
         self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._at_once = False
         self._last_signal = -_SAME_SIGNAL
 
     @property
@@ -159,6 +160,8 @@ class Supervisor:
         await asyncio.gather(*tasks, return_exceptions=True)
         if not restarting:
             self.layout.close()
+        if self._at_once:
+            self._kill_all()  # those that were being started when it was said
         for last in (False, True):
             stopping = [p for p in self.processes if (p.plan.kind == "register") is last]
             await asyncio.gather(*(process.stop(restarting=restarting) for process in stopping))
@@ -173,8 +176,12 @@ class Supervisor:
         if not self._end.done():
             self._end.set_result(None)
         if now:
-            for process in self.processes:
-                process.kill("told to end at once")
+            self._at_once = True
+            self._kill_all()
+
+    def _kill_all(self) -> None:
+        for process in self.processes:
+            process.kill("told to end at once")
 
     def _fail(self, error: StartFailed) -> None:
         """Leave ``run`` with an error after all children have stopped."""

@@ -104,6 +104,19 @@ async def test_a_dead_child_is_replaced_on_the_same_socket(dummy: MakeDummy) -> 
     assert row["restarts"] == 1
 
 
+@pytest.mark.parametrize("milliseconds", [0, 3, 6, 10, 15, 25])
+async def test_a_stop_while_a_child_is_being_replaced_ends_all(
+    dummy: MakeDummy, milliseconds: int
+) -> None:
+    """Whatever moment of the start of its successor the stop hits, nobody is left behind."""
+    script = dummy("gateway", {"gateway.drain_timeout": 30})
+    await script.start()
+    os.kill(script.pids("gateway")[0], signal.SIGKILL)
+    await asyncio.sleep(milliseconds / 1000)  # the moment is what is tried
+    await within(script.command("stop", now=True), factor=0.5)
+    assert await script.wait() == 0
+
+
 async def test_a_child_that_keeps_dying_is_started_with_pauses(dummy: MakeDummy) -> None:
     """A child that crashes at its start costs a few attempts, not a busy loop; it recovers."""
     script = dummy("gateway")

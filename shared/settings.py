@@ -395,6 +395,11 @@ class Servicer(Section):
         description="Failed logins per account within 15 minutes, and four times that per address,"
         " before more are refused. 0: no limit.",
     )
+    captcha_failures: Count = Field(
+        default=3,
+        description="Failed logins per account within 15 minutes, and four times that per address,"
+        " after which a login needs a captcha. 0: never.",
+    )
     bind_refusals: Count = Field(
         default=30,
         description="Refused binds per member, and per address, within a minute before more are"

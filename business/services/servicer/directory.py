@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from .store import agents as store
-from .store.agents import Agent
+from .store.agents import Agent, Role
 from .store.database import Database
 
 LIFE = 2.0
@@ -30,7 +30,7 @@ class Directory:
         self._lock = asyncio.Lock()
 
     async def get(self, uid: int) -> Agent | None:
-        """An agent, enabled or not."""
+        """Who has an account, or had one: an agent, or of another role."""
         await self._refresh()
         return self._agents.get(uid)
 
@@ -53,7 +53,7 @@ class Directory:
             agents = [agent for agent in found if self._is_demo or not agent.is_demo]
             sites: dict[int, list[Agent]] = {}
             for agent in agents:
-                if agent.is_enabled:
+                if agent.is_enabled and agent.role is Role.AGENT:
                     sites.setdefault(agent.site_id, []).append(agent)
             self._agents = {agent.uid: agent for agent in agents}
             self._sites = sites

@@ -9,10 +9,11 @@ from aiohttp import web
 
 from shared.errors import GatewayError
 
+from .doors import AGENT, PLATFORM, SHOP
 from .endpoints import TABLE, Endpoint
 from .endpoints.table import Call, Caller
 from .envelope import Busy, Forbidden, Refused, Reply, failure, respond, success
-from .identity import COOKIE, LOGIN_PATH, NAME
+from .identity import NAME
 from .multipart import read_multipart
 from .params import read_params, to_word
 from .service import Servicer
@@ -20,6 +21,8 @@ from .store.errors import StoreError
 from .web import is_own_script
 
 log = logging.getLogger(__name__)
+
+_DOORS = {Caller.AGENT: AGENT, Caller.SHOP: SHOP, Caller.PLATFORM: PLATFORM}
 
 UNREACHABLE = "客服连接异常"
 
@@ -79,10 +82,11 @@ async def _admit(
     servicer = call.servicer
     if endpoint.caller is Caller.CUSTOMER:
         call.member_id = servicer.tokens.member_of(to_word(params.get("token")))
-    elif endpoint.caller is Caller.AGENT:
-        call.visitor = await servicer.sessions.find(call.request.cookies.get(COOKIE, ""))
+    elif (door := _DOORS.get(endpoint.caller)) is not None:
+        cookie = call.request.cookies.get(door.cookie, "")
+        call.visitor = await servicer.sessions.find(cookie, door.role)
         if call.visitor is None:
-            return web.Response(status=302, headers={"Location": LOGIN_PATH})
+            return web.Response(status=302, headers={"Location": door.login_path})
         if endpoint.changes and not is_own_script(call.request):
             raise Forbidden
     return None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from .identity import LOGIN_PATH
-
 _LOGIN = """<!doctype html>
 <html lang="zh-CN">
 <head>
@@ -17,12 +15,25 @@ _LOGIN = """<!doctype html>
 <p><label>账号 <input name="username" autocomplete="username" required></label></p>
 <p><label>密码 <input name="password" type="password" autocomplete="current-password"
  required></label></p>
+<p id="captcha" hidden><label>验证码 <input name="captcha" autocomplete="off" maxlength="4"></label>
+<input name="captcha_id" type="hidden"> <img alt="验证码" width="130" height="44"></p>
 <p><button>登录</button></p>
 <p id="answer" role="status"></p>
 </form>
 <script>
 const form = document.getElementById("login");
 const answer = document.getElementById("answer");
+const captcha = document.getElementById("captcha");
+const image = captcha.querySelector("img");
+async function draw() {
+  const result = await (await fetch("captcha")).json();
+  if (result.code !== 0) return;
+  image.src = result.data.img;
+  form.elements.captcha_id.value = result.data.id;
+  form.elements.captcha.value = "";
+  captcha.hidden = false;
+}
+image.addEventListener("click", draw);
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const response = await fetch(form.action, {
@@ -32,6 +43,7 @@ form.addEventListener("submit", async (event) => {
   });
   const result = await response.json();
   answer.textContent = result.code === 0 ? "登录成功" : result.message;
+  if (result.code !== 0 && (!captcha.hidden || result.message === "请输入验证码")) await draw();
 });
 </script>
 </body>
@@ -39,6 +51,10 @@ form.addEventListener("submit", async (event) => {
 """
 
 
-def login_page() -> str:
-    """The page, complete."""
-    return _LOGIN % {"path": LOGIN_PATH}
+def login_page(path: str) -> str:
+    """The page, complete.
+
+    Args:
+        path: of the endpoint that it belongs to.
+    """
+    return _LOGIN % {"path": path}

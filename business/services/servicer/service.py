@@ -19,6 +19,7 @@ from shared.setting_names import refuse
 from . import presence
 from .agents import Agents
 from .auth import BindKeys, Passwords, Tokens, derive
+from .captchas import Captchas
 from .content import Checker
 from .customers import Customers
 from .directory import Directory
@@ -47,6 +48,9 @@ log = logging.getLogger(__name__)
 
 MINUTE = 60.0
 
+CAPTCHAS = 60
+"""Captchas that an address gets per minute."""
+
 
 class Servicer:
     """Everything that runs. Made by ``start``; the attributes are its parts.
@@ -65,6 +69,8 @@ class Servicer:
         self.is_demo = settings.demo
         self.default_site = own.default_site
         self.require_bind_key = own.require_bind_key
+        self.websocket_url = settings.public.websocket_url
+        self.gateway_port = settings.gateway.port
         self.zone = zoneinfo.ZoneInfo(settings.time_zone)
         self.database = Database(settings.database.url)
         self.directory = Directory(self.database, self.is_demo)
@@ -75,6 +81,8 @@ class Servicer:
         self.passwords = Passwords()
         self.checker = Checker(Sanitizer(own.image_hosts), self.shop)
         self.uploads = Uploads(own.upload_dir, own.upload_size, own.upload_rate)
+        self.captchas = Captchas(self)
+        self.captcha_rate = Window(CAPTCHAS, MINUTE)
         self.says = Window(own.say_rate, MINUTE)
         self.bind_refusals = Window(own.bind_refusals, MINUTE)
         self.sockets = Sockets(gateway)
@@ -88,6 +96,7 @@ class Servicer:
             self,
             lifetime=own.session_lifetime,
             failures=own.login_failures,
+            captcha_after=own.captcha_failures,
             is_demo=self.is_demo,
         )
 
@@ -118,6 +127,7 @@ class Servicer:
         await self.pusher.close()
         self.passwords.close()
         self.uploads.close()
+        self.captchas.close()
         await self.database.close()
         await self.shop.close()
 

@@ -10,13 +10,15 @@ from sqlalchemy import Connection
 
 from .envelope import Refused
 from .store import agents as store
-from .store.agents import Account, Agent, Login
+from .store.agents import Account, Agent, Login, Role
 
 if TYPE_CHECKING:
     from .service import Servicer
 
 WRONG = "账号或密码错误"
 DISABLED = "该客服账号未启用，请联系管理员"
+NO_CAPTCHA = "请输入验证码"
+WRONG_CAPTCHA = "验证码错误"
 TOO_OFTEN = "登录失败次数过多，请稍后再试"
 
 FAILURE_PERIOD = 900.0
@@ -48,54 +50,90 @@ class Sessions:
         servicer: the running service.
         lifetime: seconds that a login lasts.
         failures: failed logins per account within ``FAILURE_PERIOD``; 0: no limit.
+        captcha_after: failed logins after which a captcha is needed; 0: never.
         is_demo: whether demo accounts may log in.
     """
 
     def __init__(
-        self, servicer: Servicer, *, lifetime: float, failures: int, is_demo: bool
+        self,
+        servicer: Servicer,
+        *,
+        lifetime: float,
+        failures: int,
+        captcha_after: int,
+        is_demo: bool,
     ) -> None:
         self._servicer = servicer
         self.lifetime = lifetime
         self._failures = failures
+        self._captcha_after = captcha_after
         self._is_demo = is_demo
         self._cache: dict[str, tuple[Login | None, float]] = {}
 
-    async def check(self, username: str, password: str, address: str) -> Account:
+    async def check(
+        self,
+        username: str,
+        password: str,
+        address: str,
+        role: Role,
+        captcha: tuple[str, str] = ("", ""),
+    ) -> Account:
         """The account that a user name and a password belong to.
 
+        Args:
+            username: what was typed.
+            password: what was typed.
+            address: where from.
+            role: accounts of others do not exist here.
+            captcha: id and answer, "" for none.
+
         Raises:
-            Refused: they do not, the account is disabled, or there were too many failures.
+            Refused: they do not, the account is disabled, or there were too many failures, or so
+                many that a captcha is needed.
         """
         username = username[:MAX_USERNAME]
         servicer = self._servicer
         now = servicer.now()
-        limits = {
-            f"u:{username}": self._failures,
-            f"a:{address}": self._failures * ADDRESS_FACTOR,
-        }
+        weights = {f"u:{username}": 1, f"a:{address}": ADDRESS_FACTOR}
+        is_counted = bool(self._failures or self._captcha_after)
 
         def query(connection: Connection) -> tuple[Account | None, dict[str, int]]:
             since = now - FAILURE_PERIOD
             return (
                 store.find_account(connection, username),
-                store.failures(connection, limits, since) if self._failures else {},
+                store.failures(connection, weights, since) if is_counted else {},
             )
 
         account, failed = await servicer.database.read(query)
-        if any(failed.get(subject, 0) >= limit for subject, limit in limits.items() if limit):
+
+        def has_had(failures: int) -> bool:
+            counts = ((failed.get(subject, 0), weight) for subject, weight in weights.items())
+            return failures > 0 and any(count >= failures * weight for count, weight in counts)
+
+        if has_had(self._failures):
             raise Refused(TOO_OFTEN)
-        if account is not None and account.is_demo and not self._is_demo:
+        if has_had(self._captcha_after):
+            await self._check_captcha(*captcha)
+        if account is not None and (
+            account.role is not role or (account.is_demo and not self._is_demo)
+        ):
             account = None
         hashed = None if account is None else account.password
         is_right = await servicer.passwords.is_right(password[:MAX_PASSWORD], hashed)
         if account is None or not is_right:
             forget = now - FAILURE_PERIOD
-            await servicer.database.write(lambda c: store.add_failure(c, limits, now, forget))
+            await servicer.database.write(lambda c: store.add_failure(c, weights, now, forget))
             raise Refused(WRONG)
         if not account.is_enabled:
             raise Refused(DISABLED)
         await servicer.database.write(lambda c: store.forget_failures(c, f"u:{username}"))
         return account
+
+    async def _check_captcha(self, captcha_id: str, answer: str) -> None:
+        if not captcha_id or not answer:
+            raise Refused(NO_CAPTCHA)
+        if not await self._servicer.captchas.is_right(captcha_id[:MAX_USERNAME], answer):
+            raise Refused(WRONG_CAPTCHA)
 
     async def log_in(self, uid: int, old_token: str, address: str) -> tuple[str, Login]:
         """Begin a login; the agent's logins of other browsers end.
@@ -144,8 +182,8 @@ class Sessions:
         await servicer.database.write(unit)
         self._cache.clear()
 
-    async def find(self, token: str) -> Visitor | None:
-        """Who a cookie's value belongs to; None: nobody who is logged in."""
+    async def find(self, token: str, role: Role) -> Visitor | None:
+        """Who of that role a cookie's value belongs to; None: nobody who is logged in."""
         if not token:
             return None
         hashed = _hash(token)
@@ -160,7 +198,7 @@ class Sessions:
         if login is None or login.expire_time <= now:
             return None
         agent = await self._servicer.directory.get(login.uid)
-        if agent is None or not agent.is_enabled:
+        if agent is None or not agent.is_enabled or agent.role is not role:
             return None
         return Visitor(agent, login)
 

@@ -52,6 +52,7 @@ class Web:
         page = request.headers.get("Origin") or request.headers.get("Referer") or ""
         try:
             parts = urllib.parse.urlsplit(page.lower())
+            _ = parts.port  # raises for what is none
             host = urllib.parse.urlsplit(f"//{request.host}".lower()).hostname
         except ValueError:
             return False

@@ -1,50 +1,79 @@
-"""Agents log in and out: ``/servicer/servicer/login/*``."""
+"""Logging in and out: agents at ``/servicer/servicer/login/*``, back offices at
+``/servicer/shop/login/*`` and ``/servicer/admin/login/*``."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from aiohttp import web
 
 from shared.errors import GatewayError
 
+from ..doors import AGENT, DOORS, Door
 from ..envelope import Family, Forbidden, Refused, Reply, respond, success
-from ..identity import COOKIE, LOGIN_PATH
 from ..pages import login_page
-from ..params import Params, Text
+from ..params import Params, Text, Word
+from ..store.agents import Account, Login
 from ..web import is_foreign
-from .table import Call, Caller, Declarations
+from .table import Call, Caller, Declarations, Endpoint
 
-endpoints = Declarations("servicer", Caller.ANYBODY, Family.MODEL)
+TOO_FAST = "操作过于频繁，请稍后再试"
 
 
 class LoginParams(Params):
-    """Of ``login/login``."""
+    """Of ``login/login``. The captcha is asked for after failures."""
 
     username: Text = ""
     password: Text = ""
+    captcha: Word = ""
+    captcha_id: Word = ""
 
 
-@endpoints.add("login/login", LoginParams)
-async def login(call: Call, params: LoginParams) -> Any:
-    """GET: the login page. POST: log in."""
+def _declare(door: Door) -> Iterator[Endpoint]:
+    endpoints = Declarations(door.module, Caller.ANYBODY, Family.MODEL)
+
+    @endpoints.add("login/login", LoginParams)
+    async def login(call: Call, params: LoginParams) -> Any:
+        """GET: the login page. POST: log in."""
+        return await _login(call, params, door)
+
+    @endpoints.add("login/captcha", Params)
+    async def captcha(call: Call, params: Params) -> Any:
+        """A picture whose letters the next login needs; good once."""
+        if not call.servicer.captcha_rate.take(call.address, call.received):
+            raise Refused(TOO_FAST)
+        return Reply(await call.servicer.captchas.make(), "")
+
+    @endpoints.add("login/logout", Params)
+    async def logout(call: Call, params: Params) -> Any:
+        """End the login, and go to the login page."""
+        return await _logout(call, door)
+
+    return iter(endpoints)
+
+
+async def _login(call: Call, params: LoginParams, door: Door) -> Any:
     servicer = call.servicer
     if call.request.method != "POST":
-        return _page(login_page())
+        return _page(login_page(door.login_path))
     if is_foreign(call.request):
         raise Forbidden
-    account = await servicer.sessions.check(params.username.strip(), params.password, call.address)
+    account = await servicer.sessions.check(
+        params.username.strip(),
+        params.password,
+        call.address,
+        door.role,
+        (params.captcha_id, params.captcha),
+    )
     try:
-        await servicer.agents.others(account.uid)  # before anything is changed
-        old = call.request.cookies.get(COOKIE, "")
-        token, begun = await servicer.sessions.log_in(account.uid, old, call.address)
-        await servicer.agents.put_out_others(begun)
+        token = await _begin(call, account, door)
     except GatewayError:
         raise Refused("客服未启用，请联系管理员") from None
     envelope = success(Family.MODEL, Reply({"servicer_id": account.uid}), servicer.now())
     response = respond(envelope)
     response.set_cookie(
-        COOKIE,
+        door.cookie,
         token,
         max_age=int(servicer.sessions.lifetime),
         path="/",
@@ -55,16 +84,28 @@ async def login(call: Call, params: LoginParams) -> Any:
     return response
 
 
-@endpoints.add("login/logout", Params)
-async def logout(call: Call, params: Params) -> Any:
-    """End the login, and go to the login page."""
-    response = web.Response(status=302, headers={"Location": LOGIN_PATH})
+async def _begin(call: Call, account: Account, door: Door) -> str:
+    """Begin a login; returns the cookie's value. Only agents have sockets to be put out."""
+    servicer = call.servicer
+    if door is AGENT:
+        await servicer.agents.others(account.uid)  # before anything is changed
+    old = call.request.cookies.get(door.cookie, "")
+    token, begun = await servicer.sessions.log_in(account.uid, old, call.address)
+    if door is AGENT:
+        await servicer.agents.put_out_others(begun)
+    return token
+
+
+async def _logout(call: Call, door: Door) -> Any:
+    response = web.Response(status=302, headers={"Location": door.login_path})
     if is_foreign(call.request):
         return response
-    ended = await call.servicer.sessions.log_out(call.request.cookies.get(COOKIE, ""))
-    if ended is not None:
+    ended: Login | None = await call.servicer.sessions.log_out(
+        call.request.cookies.get(door.cookie, "")
+    )
+    if ended is not None and door is AGENT:
         call.servicer.pusher.run(call.servicer.agents.left(ended))
-    response.del_cookie(COOKIE, path="/", httponly=True, samesite="Lax")
+    response.del_cookie(door.cookie, path="/", httponly=True, samesite="Lax")
     return response
 
 
@@ -74,3 +115,6 @@ def _page(html: str) -> web.Response:
     response.headers["X-Frame-Options"] = "DENY"
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
+
+
+endpoints = [endpoint for door in DOORS for endpoint in _declare(door)]

@@ -28,6 +28,10 @@ class Caller(enum.Enum):
     """Who has a token."""
     AGENT = "agent"
     """Who is logged in; others are sent to the login page."""
+    SHOP = "shop"
+    """Who is logged in to the back office of a shop."""
+    PLATFORM = "platform"
+    """Who is logged in to the back office of the platform."""
     ANYBODY = "anybody"
 
 
@@ -41,7 +45,7 @@ class Call:
         received: Unix time at which the request came.
         address: of the client.
         member_id: of a customer, else 0.
-        visitor: agent and login, of an agent.
+        visitor: account and login, of an agent or a back office.
         upload: the file that came, of endpoints that take one.
     """
 
@@ -55,8 +59,8 @@ class Call:
 
     @property
     def by(self) -> Visitor:
-        """The agent who calls; of endpoints for agents only."""
-        assert self.visitor is not None, "not an endpoint for agents"  # noqa: S101
+        """Who calls; of endpoints for agents and back offices only."""
+        assert self.visitor is not None, "not an endpoint for a login"  # noqa: S101
         return self.visitor
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..doors import AGENT as AGENTS
 from ..envelope import Family
-from ..identity import COOKIE
 from ..params import Params, Word
 from .table import Call, Caller, Declarations
 
@@ -41,7 +41,9 @@ async def shop_chatimg(call: Call, params: ImageParams) -> Any:
     """
     servicer = call.servicer
     if not params.token:
-        visitor = await servicer.sessions.find(call.request.cookies.get(COOKIE, ""))
+        visitor = await servicer.sessions.find(
+            call.request.cookies.get(AGENTS.cookie, ""), AGENTS.role
+        )
         is_ours = servicer.web.is_from_our_page(call.request)
         if is_ours and visitor is not None:
             return await _store(call, f"s{visitor.agent.uid}", visitor.agent.site_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Collection
 from typing import NamedTuple
 
@@ -10,14 +11,27 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, inser
 from .tables import account, login_failure, servicer, session
 
 
+class Role(enum.IntEnum):
+    """What an account is for."""
+
+    AGENT = 0
+    """Talks to the customers of a shop."""
+    SHOP = 1
+    """Uses the back office of a shop."""
+    PLATFORM = 2
+    """Uses the back office of the platform."""
+
+
 class Agent(NamedTuple):
-    """An agent, as others see it. ``uid`` is called servicer_id in the API."""
+    """An agent, as others see it. ``uid`` is called servicer_id in the API. Also whoever else has
+    an account, which ``role`` tells."""
 
     uid: int
     site_id: int
     username: str
     nickname: str
     avatar: str
+    role: Role
     is_enabled: bool
     is_demo: bool
 
@@ -28,6 +42,7 @@ class Account(NamedTuple):
     uid: int
     site_id: int
     password: str
+    role: Role
     is_enabled: bool
     is_demo: bool
 
@@ -46,11 +61,17 @@ _AGENTS = select(
     account.c.username,
     func.coalesce(servicer.c.nickname, ""),
     func.coalesce(servicer.c.avatar, ""),
+    account.c.role,
     account.c.status,
     account.c.is_demo,
 ).select_from(account.outerjoin(servicer, servicer.c.user_id == account.c.uid))
 _ACCOUNT = select(
-    account.c.uid, account.c.shop_id, account.c.password, account.c.status, account.c.is_demo
+    account.c.uid,
+    account.c.shop_id,
+    account.c.password,
+    account.c.role,
+    account.c.status,
+    account.c.is_demo,
 ).where(account.c.username == bindparam("name"))
 _LOGIN = select(session.c.id, session.c.uid, session.c.expire_time).where(
     session.c.token_hash == bindparam("hash")
@@ -58,9 +79,9 @@ _LOGIN = select(session.c.id, session.c.uid, session.c.expire_time).where(
 
 
 def everybody(connection: Connection) -> list[Agent]:
-    """All agents."""
+    """Everybody who has an account, or had one."""
     return [
-        Agent(*row[:5], is_enabled=row[5] == 1, is_demo=row[6] == 1)
+        Agent(*row[:5], role=Role(row[5]), is_enabled=row[6] == 1, is_demo=row[7] == 1)
         for row in connection.execute(_AGENTS)
     ]
 
@@ -70,7 +91,7 @@ def find_account(connection: Connection, username: str) -> Account | None:
     row = connection.execute(_ACCOUNT, {"name": username}).first()
     if row is None:
         return None
-    return Account(*row[:3], is_enabled=row[3] == 1, is_demo=row[4] == 1)
+    return Account(*row[:3], role=Role(row[3]), is_enabled=row[4] == 1, is_demo=row[5] == 1)
 
 
 def create(
@@ -82,8 +103,11 @@ def create(
     now: float,
     *,
     is_demo: bool = False,
+    role: Role = Role.AGENT,
+    group_id: int = 0,
+    avatar: str = "",
 ) -> int:
-    """Make an account and its agent; returns the uid.
+    """Make an account, and of an agent what customers see; returns the uid.
 
     Args:
         site_id: the shop.
@@ -92,21 +116,29 @@ def create(
         nickname: what customers see.
         now: Unix time.
         is_demo: may log in in demo mode only.
+        role: what it is for.
+        group_id: the shop's own; 0: none.
+        avatar: path or URL of a picture.
     """
     values = {
         "shop_id": site_id,
         "username": username,
         "password": password,
         "is_demo": int(is_demo),
+        "role": int(role),
+        "group_id": group_id,
         "create_time": int(now),
     }
     made = connection.execute(insert(account), values).inserted_primary_key
     assert made is not None  # noqa: S101 - the table has a primary key
+    if role is not Role.AGENT:
+        return int(made[0])
     agent = {
         "user_id": made[0],
         "shop_id": site_id,
         "is_platform": int(site_id == 0),
         "nickname": nickname,
+        "avatar": avatar,
         "create_time": int(now),
     }
     connection.execute(insert(servicer), agent)

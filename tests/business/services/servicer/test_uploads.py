@@ -85,7 +85,13 @@ async def test_the_path_of_the_shop(desk: Desk) -> None:
     own = f"http://{desk.http._base_url.authority}"  # type: ignore[union-attr]
     answer = await code()
     assert (answer["code"], answer["error_code"]) == (-1, "TOKEN_NOT_EXIST")
-    for origin in ("https://evil.example", "null", "http://[", f"{own}.evil.example"):
+    for origin in (
+        "https://evil.example",
+        "null",
+        "http://[",
+        f"{own}.evil.example",
+        f"{own}@evil.example",
+    ):
         assert (await code(Origin=origin))["code"] == -1, origin
     assert (await code(Referer="https://evil.example/" + own))["code"] == -1
     assert (await code(Origin=own))["code"] == 0

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from .envelope import Refused
-from .shop.interface import Order, Shop, Sku
+from .shop.interface import Goods, Order, Shop, Sku
 
 NO_ORDER = "订单不存在"
 NO_GOODS = "商品不存在"
@@ -55,3 +55,8 @@ def show_order(order: Order) -> dict[str, Any]:
 def show_sku(sku: Sku) -> dict[str, Any]:
     """All that is known of it."""
     return dataclasses.asdict(sku)
+
+
+def show_goods(goods: Goods) -> dict[str, Any]:
+    """All that is known of them."""
+    return dataclasses.asdict(goods)

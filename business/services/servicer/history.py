@@ -8,12 +8,15 @@ from typing import Any
 from .directory import Directory
 from .shop.interface import Shop
 from .store.dialogues import Row
+from .store.pairs import Card
 
 _SHOWN = (
     "id", "member_id", "servicer_id", "create_day", "create_time", "content_type", "type", "read",
     "shop_id", "goods_sku_id", "order_id", "consumer_say", "servicer_say", "add_time",
     "relate_data", "content", "message", "prev_id",
 )  # fmt: skip
+
+_LINE = ("sku_id", "goods_id", "sku_name", "sku_image", "price", "num")
 
 
 async def show(
@@ -57,6 +60,55 @@ async def show(
                 "order_status_name": order.order_status_name if order else None,
                 "shop_name": site.site_name if site else "",
                 "logo": site.logo if site else "",
+            }
+        )
+    return shown
+
+
+async def show_to_agent(
+    rows: list[Row], card: Card, directory: Directory, shop: Shop
+) -> list[dict[str, Any]]:
+    """Rows of one member, in the order given, as the console reads them (``message/lists``).
+
+    Args:
+        rows: of the store.
+        card: the member.
+        directory: for the agents.
+        shop: for goods and orders. What it no longer has is shown as None.
+    """
+    skus, orders = await asyncio.gather(
+        shop.skus({row["goods_sku_id"] for row in rows if row["goods_sku_id"]}),
+        shop.orders({row["order_id"] for row in rows if row["order_id"]}),
+    )
+    shown = []
+    for row in rows:
+        agent = await directory.get(row["servicer_id"]) if row["servicer_id"] else None
+        sku = skus.get(row["goods_sku_id"])
+        order = orders.get(row["order_id"])
+        shown.append(
+            {name: row[name] for name in _SHOWN}
+            | {
+                "nickname": card.name,
+                "headimg": card.headimg,
+                "servicer_nickname": agent.nickname if agent else "",
+                "avatar": agent.avatar if agent else "",
+                "goods_id": sku.goods_id if sku else None,
+                "sku_name": sku.sku_name if sku else None,
+                "sku_image": sku.sku_image if sku else "",
+                "price": sku.price if sku else None,
+                "goods_state": sku.goods_state if sku else None,
+                "stock": sku.stock if sku else None,
+                "sale_num": sku.sale_num if sku else None,
+                "order_id": row["order_id"] or None,
+                "order_no": order.order_no if order else None,
+                "goods_money": order.goods_money if order else None,
+                "delivery_money": order.delivery_money if order else None,
+                "order_money": order.order_money if order else None,
+                "order_status_name": order.order_status_name if order else None,
+                "order_goods_list": [
+                    {name: getattr(line, name) for name in _LINE}
+                    for line in (order.order_goods if order else ())
+                ],
             }
         )
     return shown

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from . import agent, console, customer, login, upload
+from . import agent, catalogue, console, customer, login, upload
 from .table import Endpoint, Table
 
 __all__ = ["TABLE", "Endpoint"]
 
 TABLE = Table(
-    [*customer.endpoints, *agent.endpoints, *console.endpoints, *login.endpoints, *upload.endpoints]
+    [
+        *customer.endpoints,
+        *agent.endpoints,
+        *console.endpoints,
+        *catalogue.endpoints,
+        *login.endpoints,
+        *upload.endpoints,
+    ]
 )
 """All endpoints."""

@@ -16,7 +16,7 @@ from ..history import show
 from ..messages import with_names
 from ..params import Number, Paged, Params, Text, Word, limit_of
 from ..push import agent_uid, frame
-from ..store import conversations, dialogues, pairs
+from ..store import conversations, dialogues, lists, pairs
 from ..store.pairs import Row
 from .customer import EMPTY, MAX_CLIENT_ID, TOO_FAST, OrderParams, SkuParams
 from .table import Call, Caller, Declarations
@@ -230,8 +230,16 @@ async def index(call: Call, params: Paged) -> Any:
 async def history_members(call: Call, params: HistoryParams) -> Any:
     """A page of the agent's customers who are not connected."""
     uid, number, size = call.by.agent.uid, params.page_number, limit_of(params.size, LIST_SIZE)
-    rows, count = await call.servicer.database.read(lambda c: _offline(c, uid, number, size))
-    return {"offlineMembers": page([with_names(row) for row in rows], count, size)}
+    site_id = call.by.agent.site_id
+
+    def query(connection: Connection) -> tuple[list[Row], int, dict[int, int]]:
+        rows, count = _offline(connection, uid, number, size)
+        ids = [row["member_id"] for row in rows]
+        return rows, count, lists.unread(connection, site_id, ids)
+
+    rows, count, unread = await call.servicer.database.read(query)
+    shown = [{**with_names(row), "unread": unread.get(row["member_id"], 0)} for row in rows]
+    return {"offlineMembers": page(shown, count, size)}
 
 
 def _offline(connection: Connection, uid: int, number: int, size: int) -> tuple[list[Row], int]:

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
-from .interface import Member, Order, OrderGoods, Site, Sku
+from .interface import (
+    Bought,
+    Browsed,
+    Found,
+    Goods,
+    GoodsFilter,
+    Member,
+    Order,
+    OrderFilter,
+    OrderGoods,
+    Site,
+    Sku,
+    Slice,
+)
+
+T = TypeVar("T")
 
 _SITES = {
     1: Site(1, "Demo Store", ""),
@@ -13,9 +28,22 @@ _SITES = {
 }
 
 _MEMBERS = {
-    1: Member(1, "zhangsan", "张三", mobile="13800000001"),
-    2: Member(2, "lisi", "李四", mobile="13800000002"),
-    3: Member(3, "wangwu", "王五", mobile="13800000003"),
+    number: Member(
+        number,
+        username,
+        nickname,
+        mobile=f"1380000000{number}",
+        member_level_name=level,
+        balance=balance,
+        balance_money=money,
+        login_type=login_type,
+        login_type_name=login_type_name,
+    )
+    for number, username, nickname, level, balance, money, login_type, login_type_name in (
+        (1, "zhangsan", "张三", "金卡会员", "20.00", "135.50", "h5", "H5"),
+        (2, "lisi", "李四", "普通会员", "0.00", "8.80", "weapp", "微信小程序"),
+        (3, "wangwu", "王五", "普通会员", "0.00", "0.00", "pc", "PC"),
+    )
 }
 
 
@@ -70,11 +98,24 @@ _SKUS = {
     for sku_id, variant, price, stock, sold in variants
 }
 
+_BROWSED = {
+    1: ((11, 1793600000), (32, 1793590000), (21, 1793580000), (41, 1793570000)),
+    2: ((13, 1793600500), (22, 1793400000)),
+    3: ((31, 1793300000),),
+}
+"""Of each member: sku_id and time, the latest first."""
+
 _STATUS = {0: "待支付", 1: "待发货", 3: "已发货", 10: "已完成"}
+_REFUNDING = "退款中"
 
 
 def _order(
-    order_id: int, site_id: int, member_id: int, status: int, lines: tuple[tuple[int, int], ...]
+    order_id: int,
+    site_id: int,
+    member_id: int,
+    status: int,
+    lines: tuple[tuple[int, int], ...],
+    refund: str = "",
 ) -> Order:
     goods = tuple(
         OrderGoods(
@@ -87,6 +128,7 @@ def _order(
             price=_SKUS[sku_id].price,
             num=num,
             goods_money=f"{float(_SKUS[sku_id].price) * num:.2f}",
+            refund_status_name=refund,
         )
         for index, (sku_id, num) in enumerate(lines, 1)
     )
@@ -112,6 +154,8 @@ def _order(
         full_address="浙江省-杭州市-西湖区",
         address=f"演示路{member_id}号",
         order_goods=goods,
+        pay_type_name="余额支付" if status else "",
+        pay_time=1793500600 + order_id * 3600 if status else 0,
     )
 
 
@@ -121,10 +165,29 @@ _ORDERS = {
         _order(101, 1, 1, 1, ((11, 2), (21, 1))),
         _order(102, 1, 1, 10, ((31, 1),)),
         _order(103, 2, 1, 0, ((42, 1),)),
-        _order(201, 1, 2, 3, ((13, 1),)),
+        _order(201, 1, 2, 3, ((13, 1),), refund=_REFUNDING),
         _order(202, 2, 2, 10, ((41, 3),)),
     )
 }
+
+
+def _goods(goods_id: int, site_id: int, name: str) -> Goods:
+    skus = [sku for sku in _SKUS.values() if sku.goods_id == goods_id]
+    return Goods(
+        goods_id=goods_id,
+        site_id=site_id,
+        goods_name=name,
+        goods_image=skus[0].sku_image,
+        goods_stock=sum(sku.stock for sku in skus),
+        sale_num=sum(sku.sale_num for sku in skus),
+        price=skus[0].price,
+        goods_state=skus[0].goods_state,
+        goods_class=1,
+        sku_id=skus[0].sku_id,
+    )
+
+
+_ALL_GOODS = [_goods(*row[:3]) for row in reversed(_GOODS)]
 
 
 class DemoShop:
@@ -138,6 +201,10 @@ class DemoShop:
         """See ``Shop``."""
         return _MEMBERS.get(member_id)
 
+    async def members(self, member_ids: Collection[int]) -> Mapping[int, Member]:
+        """See ``Shop``."""
+        return {number: _MEMBERS[number] for number in member_ids if number in _MEMBERS}
+
     async def skus(self, sku_ids: Collection[int]) -> Mapping[int, Sku]:
         """See ``Shop``."""
         return {sku_id: _SKUS[sku_id] for sku_id in sku_ids if sku_id in _SKUS}
@@ -146,5 +213,61 @@ class DemoShop:
         """See ``Shop``."""
         return {order_id: _ORDERS[order_id] for order_id in order_ids if order_id in _ORDERS}
 
+    async def goods(self, site_id: int, wanted: GoodsFilter, part: Slice) -> Found[Goods]:
+        """See ``Shop``."""
+        found = [
+            goods
+            for goods in _ALL_GOODS
+            if goods.site_id == site_id
+            and _holds(goods.goods_name, wanted.text)
+            and wanted.state in (None, goods.goods_state)
+            and wanted.kind in (None, goods.goods_class)
+        ]
+        return _part(found, part)
+
+    async def browsed(self, site_id: int, member_id: int, text: str, part: Slice) -> Found[Browsed]:
+        """See ``Shop``."""
+        rows = [Browsed(time, _SKUS[sku_id]) for sku_id, time in _BROWSED.get(member_id, ())]
+        return _part([row for row in rows if _is_of(row.sku, site_id, text)], part)
+
+    async def bought(self, site_id: int, member_id: int, text: str, part: Slice) -> Found[Bought]:
+        """See ``Shop``."""
+        counts: dict[int, int] = {}
+        for order in self._orders(site_id, member_id):
+            for line in order.order_goods:
+                counts[line.sku_id] = counts.get(line.sku_id, 0) + line.num
+        rows = [Bought(num, _SKUS[sku_id]) for sku_id, num in counts.items()]
+        return _part([row for row in rows if _is_of(row.sku, site_id, text)], part)
+
+    async def orders_of(
+        self, site_id: int, member_id: int, wanted: OrderFilter, part: Slice
+    ) -> Found[Order]:
+        """See ``Shop``."""
+        found = [
+            order
+            for order in self._orders(site_id, member_id)
+            if wanted.status in (None, order.order_status)
+            and _holds(order.order_no, wanted.order_no)
+            and (not wanted.refunding or any(g.refund_status_name for g in order.order_goods))
+            and any(_holds(goods.sku_name, wanted.order_name) for goods in order.order_goods)
+        ]
+        return _part(found, part)
+
+    def _orders(self, site_id: int, member_id: int) -> list[Order]:
+        mine = [o for o in _ORDERS.values() if (o.site_id, o.member_id) == (site_id, member_id)]
+        return sorted(mine, key=lambda order: -order.create_time)
+
     async def close(self) -> None:
         """See ``Shop``."""
+
+
+def _holds(name: str, text: str) -> bool:
+    return text.lower() in name.lower()
+
+
+def _is_of(sku: Sku, site_id: int, text: str) -> bool:
+    return sku.site_id == site_id and _holds(sku.sku_name, text)
+
+
+def _part(rows: Sequence[T], part: Slice) -> Found[T]:
+    return list(rows[part.offset : part.offset + part.limit]), len(rows)

@@ -12,12 +12,18 @@ import hashlib
 import re
 from typing import NamedTuple
 
+from websockets.http11 import MAX_NUM_HEADERS
+
 MAX_SIZE = 8192
 """Largest request that is read here, bytes."""
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 section 1.3
 _REQUEST_LINE = re.compile(rb"GET (/[!-~]*) HTTP/1\.1\Z")
-_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([ -~\t]*?)[ \t]*\Z")
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110 section 5.6.2
+# Every line matches in one way only, and what cannot match is given up at once (the possessive
+# quantifiers): a single request could else keep the process busy for minutes.
+_HEADER = re.compile(rb"(" + _TOKEN + rb"):[ \t]*+([!-~](?:[ -~\t]*[!-~])?)?[ \t]*+\Z")
+_OPTIONS = re.compile(_TOKEN + rb"(?:[ \t]*,[ \t]*" + _TOKEN + rb")*\Z")
 _KEY = re.compile(rb"[A-Za-z0-9+/]{21}[AQgw]==\Z")
 _ONCE = (b"upgrade", b"connection", b"sec-websocket-key", b"sec-websocket-version", b"origin")
 
@@ -44,7 +50,7 @@ def parse(data: bytes) -> Opening | None:
         return None
     lines = data[:-4].split(b"\r\n")
     request = _REQUEST_LINE.match(lines[0])
-    if request is None:
+    if request is None or len(lines) - 1 > MAX_NUM_HEADERS:
         return None
     headers = []
     special: dict[bytes, bytes] = {}
@@ -52,7 +58,7 @@ def parse(data: bytes) -> Opening | None:
         match = _HEADER.match(line)
         if match is None:
             return None
-        name, value = match.groups()
+        name, value = match.groups(b"")
         lower = name.lower()
         if lower in _ONCE:
             if lower in special:
@@ -68,8 +74,8 @@ def parse(data: bytes) -> Opening | None:
         or not _KEY.match(key)
     ):
         return None
-    options = special.get(b"connection", b"").lower().split(b",")
-    if b"upgrade" not in [option.strip() for option in options]:
+    options = special.get(b"connection", b"").lower()
+    if not _OPTIONS.match(options) or b"upgrade" not in re.split(rb"[ \t,]+", options):
         return None
     origin = special.get(b"origin")
     return Opening(

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from .identity import NAME, ORIGINAL
+
 if TYPE_CHECKING:
     from .service import Servicer
 
-PATH = "/wss"
+PATH = "/wss" if NAME == ORIGINAL else f"/{NAME}"
 """Path of the socket, where the clients of the original look for it."""
 
 

@@ -9,6 +9,7 @@ from aiohttp import web
 from business.http import GATEWAY, SETTINGS
 
 from .dispatch import demo_token, dispatch, path_of_script
+from .endpoints.storefront import CONTROLLERS
 from .running import running, set_running
 from .service import Servicer
 
@@ -62,6 +63,15 @@ async def picture(request: web.Request) -> web.StreamResponse:
 async def shop_upload(request: web.Request) -> web.StreamResponse:
     """``/api/upload/chatimg``, a path of the shop that the PC front end uploads to."""
     return await dispatch(running(), request, f"api/upload/{request.match_info['action']}")
+
+
+@_both(root_routes, "/api/{controller}/{action}")
+async def storefront(request: web.Request) -> web.StreamResponse:
+    """``/api/shop/info`` and others that customers' pages ask the shop for."""
+    controller = request.match_info["controller"]
+    if controller.lower() not in CONTROLLERS:
+        raise web.HTTPNotFound
+    return await dispatch(running(), request, f"api/{controller}/{request.match_info['action']}")
 
 
 @_both(root_routes, "/index.php")

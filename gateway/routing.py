@@ -167,7 +167,7 @@ class Routing:
         if not worker.has_left:
             self._unreported.update(worker.indexes)
         again: dict[Connection, list[int]] = {}
-        waiting = [(code, item) for code, item in worker.backlog if isinstance(item, Connection)]
+        waiting = [(code, item) for code, item in worker.backlog if code != protocol.GATEWAY_UP]
         for code, client in [(code, c) for code, c, _ in worker.unacked.values()] + waiting:
             if client is not None:
                 client.unacked = 0
@@ -413,7 +413,7 @@ class Routing:
                     self.block(item)
 
     def _emit(self, worker: Worker, code: int, item: Any) -> None:
-        client: Connection | None = item if isinstance(item, Connection) else None
+        client: Connection | None = None if code == protocol.GATEWAY_UP else item
         if (
             client is not None
             and client.state != OPEN

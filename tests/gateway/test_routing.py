@@ -175,10 +175,9 @@ def test_only_what_a_service_wants_is_sent(bench: Bench) -> None:
 def test_without_worker_clients_wait_and_are_served_in_order(bench: Bench) -> None:
     """Clients that came before any worker are opened when one comes, and speak then."""
     first, second = bench.client(), bench.client()
-    assert first.state == second.state == WAITING
+    assert {first.state, second.state} == {WAITING}
     worker = bench.worker()
     assert [kind for kind, _ in worker.events] == ["CONNECT", "CONNECT"]
-    assert first.state == OPEN
     assert first.number < second.number
 
 
@@ -204,7 +203,7 @@ class TestWindow:
         client.say(*said)
         assert len(worker.unacked) == 4
         assert client.held == said[3:]
-        while client.held is not None:
+        for _ in range(6):
             bench.ack_all(worker)
             assert len(worker.unacked) <= 4
         assert worker.texts() == said
@@ -469,8 +468,9 @@ def check_random_life(seed: Callable[[int], int]) -> None:
             leaver = workers.pop(seed(len(workers)))
             bench.routing.worker_leaves(leaver)
             bench.routing.acknowledged(leaver, leaver.seq, [])
-    for worker in everybody * 3:
+    for worker in itertools.islice(itertools.cycle(everybody), 100 * len(everybody)):
         bench.routing.acknowledged(worker, worker.seq, [])
+    assert not any(worker.unacked or worker.backlog or worker.deferred for worker in everybody)
     closes = Counter(n for w in everybody for kind, n in w.events if kind == "CLOSE")
     connects = Counter(n for w in everybody for kind, n in w.events if kind == "CONNECT")
     texts: Counter[int] = Counter(n for w in everybody for kind, n in w.events if kind == "TEXT")

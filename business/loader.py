@@ -26,6 +26,7 @@ from aiohttp import web
 from shared.errors import ServiceError, SettingsError
 from shared.protocol import ServiceOptions
 
+from .commands import Command
 from .hooks import ARGUMENTS, Hook, HookStats
 from .service import Service
 
@@ -119,6 +120,34 @@ def load_service(name: str, path: Path) -> Service:
             service.root_routes = _routes(name, routes, "root_routes")
         service.lifespan = _lifespan(name, routes)
     return service
+
+
+def load_commands(
+    directories: Sequence[str] = (), only: Sequence[str] = ()
+) -> dict[str, dict[str, Command]]:
+    """The commands of the services, by the service's name; of those that have none, {}.
+
+    Args:
+        directories: more directories to look in.
+        only: names of services; empty: all.
+
+    Raises:
+        SettingsError: a directory does not exist.
+        ServiceError: a service's ``commands.py`` cannot be used.
+    """
+    found = find_services(directories)
+    wanted = set(only) & set(found) if only else set(found) - {TEMPLATE}
+    return {name: _commands(name, found[name]) for name in sorted(wanted)}
+
+
+def _commands(name: str, path: Path) -> dict[str, Command]:
+    if not (path / "commands.py").is_file():
+        return {}
+    module = _import(name, path, f"{_package(name, path)}.commands")
+    commands = getattr(module, "COMMANDS", None)
+    if not isinstance(commands, dict) or not all(isinstance(c, Command) for c in commands.values()):
+        raise ServiceError(name, "commands.py: COMMANDS is not a dict of Command by name")
+    return commands
 
 
 def _is_service(path: Path) -> bool:

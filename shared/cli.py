@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,6 +25,10 @@ from .settings import Settings
 from .supervisor import Supervisor
 
 EXIT_NOT_RUNNING = 1
+
+Others = Callable[[str, Sequence[str], Settings], int]
+"""Runs a command that is not one of ours: gets its name, the words that follow and the settings;
+returns the exit code."""
 
 STATUS_TIMEOUT = 15.0
 """Seconds that ``status`` and ``connections`` wait for the supervisor."""
@@ -85,8 +89,10 @@ class Arguments:
             option = argument.partition("=")[0]
             if option.startswith("--") and option.removeprefix("--") not in flags:
                 raise settings.unknown(option.removeprefix("--"), "the command line")
-        values = vars(parser.parse_args(argv))
-        self.command: str = values["command"]
+        values = vars(parser.parse_intermixed_args(argv))
+        words: list[str] = values["words"] or ["start"]
+        self.command = words[0]
+        self.words = words[1:]
         self.background: bool = values["background"]
         self.as_json: bool = values["json"]
         self.limit: int = values["limit"]
@@ -110,7 +116,7 @@ class Arguments:
 def _parser(role: str) -> argparse.ArgumentParser:
     parser = _Parser(
         prog=f"start_{role}.py",
-        usage="%(prog)s [command] [-d] [--config FILE] [--json] [--setting VALUE ...]",
+        usage="%(prog)s [command [word ...]] [-d] [--config FILE] [--json] [--setting VALUE ...]",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="\n".join(
             f"  {name:<13} {text or RELOAD[role]}" for name, text in COMMANDS.items()
@@ -119,7 +125,7 @@ def _parser(role: str) -> argparse.ArgumentParser:
         " flags. docs/settings.md describes them.",
         allow_abbrev=False,
     )
-    parser.add_argument("command", nargs="?", default="start", choices=list(COMMANDS))
+    parser.add_argument("words", nargs="*", help="a command, and what it is to be done with")
     parser.add_argument("-d", dest="background", action="store_true", help="start: in background")
     parser.add_argument("--config", metavar="FILE", help="settings file (kefu.toml)")
     parser.add_argument("--json", action="store_true", help="status, connections: as JSON")
@@ -145,29 +151,49 @@ def _parser(role: str) -> argparse.ArgumentParser:
     return parser
 
 
-def main(role: str, argv: Sequence[str] | None = None, entries: Mapping[str, str] = ENTRIES) -> int:
+def main(
+    role: str,
+    argv: Sequence[str] | None = None,
+    entries: Mapping[str, str] = ENTRIES,
+    others: Others | None = None,
+) -> int:
     """Do what the command line says. Returns the exit code.
 
     Args:
         role: ``gateway`` or ``business``.
         argv: None: that of this process.
         entries: main coroutines of the children; tests have their own.
+        others: runs commands that are none of ours; None: there are none.
     """
     argv = sys.argv[1:] if argv is None else argv
     arguments = None
     try:
         arguments = Arguments(role, argv)
-        return _run(role, arguments, argv, entries)
+        return _run(role, arguments, argv, entries, others)
     except KefuError as exc:
         _say(str(exc), error=True)
         _tell(arguments, {"error": str(exc), "code": exit_code(exc)})
         return exit_code(exc)
 
 
-def _run(role: str, arguments: Arguments, argv: Sequence[str], entries: Mapping[str, str]) -> int:
+def _run(
+    role: str,
+    arguments: Arguments,
+    argv: Sequence[str],
+    entries: Mapping[str, str],
+    others: Others | None,
+) -> int:
+    if arguments.command not in COMMANDS and others is None:
+        raise SettingsError(f"{arguments.command}: there is no such command: {', '.join(COMMANDS)}")
+    if arguments.command in COMMANDS and arguments.words:
+        raise SettingsError(f"{arguments.words[0]}: {arguments.command} takes no more words")
     loaded = arguments.load()
     run_dir = RunDir(loaded.run_dir, role)
     command = arguments.command
+    if command not in COMMANDS and others is not None:
+        settings_check.check(loaded, role)
+        logs.configure(f"start_{role} {command}", loaded.log.level, loaded.log.format)
+        return others(command, arguments.words, loaded)
     if command == "check-config":
         settings_check.check(loaded, role)
         _say("OK")

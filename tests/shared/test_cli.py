@@ -187,7 +187,7 @@ async def test_check_config(dummy: MakeDummy, role: str) -> None:
         (("--gateway.prot", "1"), "gateway.prot (from the command line): there is no such setting"),
         (("--gateway.prot=1",), "gateway.prot (from the command line): there is no such setting"),
         (("--services", "x"), "services (from the command line): there is no such setting"),
-        (("begin",), "argument command: invalid choice: 'begin'"),
+        (("begin",), "begin: there is no such command: "),
         (("--gateway.port",), "argument --gateway.port: expected one argument"),
     ],
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import Connection
 
 from .envelope import Refused
+from .passwords import MAX_PASSWORD, check_password
 from .store import agents as store
 from .store.agents import Account, Agent, Login, Role
 
@@ -32,8 +33,6 @@ CACHE_LIFE = 2.0
 
 MAX_CACHED = 10_000
 MAX_USERNAME = 64
-MIN_PASSWORD = 6
-MAX_PASSWORD = 1000
 
 
 class Visitor(NamedTuple):
@@ -166,8 +165,8 @@ class Sessions:
             Refused: the old one is wrong, or the new one is no good.
         """
         servicer = self._servicer
-        if not MIN_PASSWORD <= len(new) <= MAX_PASSWORD:
-            raise Refused(f"密码长度不能少于{MIN_PASSWORD}位")
+        if reason := check_password(new):
+            raise Refused(reason)
         agent = visitor.agent
         account = await servicer.database.read(lambda c: store.find_account(c, agent.username))
         hashed = None if account is None else account.password

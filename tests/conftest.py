@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
+
+from tests.support.databases import Servers
+
+
+@pytest.fixture(scope="session")
+def database_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Real database servers, which start when a test asks for one."""
+    servers = Servers(tmp_path_factory.mktemp("databases"))
+    yield servers
+    servers.close()
 
 
 @pytest.hookimpl(trylast=True)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection
 
-from .store import pairs
+from .store import agents, pairs
 from .store.conversations import Conversation
 from .store.pairs import Row
 
@@ -41,5 +41,6 @@ def choose(
             return int(row["servicer_id"])
     if conversation.servicer_id in available:
         return conversation.servicer_id
+    agents.lock(connection, available)
     loads = pairs.loads(connection, available)
     return min(available, key=lambda servicer_id: (loads.get(servicer_id, 0), servicer_id))

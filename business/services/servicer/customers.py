@@ -128,7 +128,7 @@ class Customers:
             conversations.save(connection, conversation)
             return _Arrival(chosen, pair, dialogues.last(connection, site_id, member_id))
 
-        return await self._servicer.database.write(unit)
+        return await self._servicer.database.write(unit, key=(member_id, site_id))
 
     async def attach(self, agent: Agent, member_id: int) -> bool | None:
         """An agent takes a customer who is there.
@@ -164,7 +164,8 @@ class Customers:
             conversations.save(connection, conversation)
             return True
 
-        is_new = await self._servicer.database.write(unit)
+        key = (member_id, agent.site_id)
+        is_new = await self._servicer.database.write(unit, key=key)
         if is_new:
             await self._servicer.pusher.send([taken(agent, member_id, agent.site_id)])
         return is_new
@@ -214,7 +215,7 @@ class Customers:
                 left.append(row["servicer_id"])
             return left
 
-        left = await servicer.database.write(unit)
+        left = await servicer.database.write(unit, key=(member_id, site_id))
         gone = frame("disconnect", {"member_id": member_id})
         to = [agent_uid(servicer_id) for servicer_id in left if servicer_id != closed_by]
         pushes = [Push(to, gone)] if to else []
@@ -256,7 +257,7 @@ class Customers:
                     is_lost = True
             return is_lost
 
-        if await self._servicer.database.write(unit):
+        if await self._servicer.database.write(unit, key=(member_id, 0)):
             self._look_at(due)
 
     # Telling the agents
@@ -296,7 +297,7 @@ class Customers:
 
     async def returned(self, member_id: int, socket: Socket) -> None:
         """A socket was there all the time: what was believed to be offline is online by it."""
-        sites = socket.sites
+        sites = sorted(socket.sites)
         card = await self._servicer.card(member_id)
         now = self._servicer.now()
 
@@ -316,7 +317,7 @@ class Customers:
                         now=now,
                     )
 
-        await self._servicer.database.write(unit)
+        await self._servicer.database.write(unit, key=(member_id, 0))
 
 
 def describe(agent: Agent) -> dict[str, Any]:

@@ -311,6 +311,6 @@ class Messages:
             nonlocal pushed
             pushed = pusher.start(sent.pushes)
 
-        sent = await self._servicer.database.write(unit.run, push)
+        sent = await self._servicer.database.write(unit.run, push, key=unit.key)
         await pusher.settle(pushed)
         return sent

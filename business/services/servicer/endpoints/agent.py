@@ -304,5 +304,6 @@ async def set_read(call: Call, params: MemberParams) -> Any:
         raise Refused(NO_MEMBER)
     site_id = call.by.agent.site_id
     return await call.servicer.database.write(
-        lambda c: dialogues.mark_read(c, site_id, params.member_id, dialogues.Side.CUSTOMER)
+        lambda c: dialogues.mark_read(c, site_id, params.member_id, dialogues.Side.CUSTOMER),
+        key=(params.member_id, site_id),
     )

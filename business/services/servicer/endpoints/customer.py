@@ -284,6 +284,7 @@ async def set_read(call: Call, params: SiteParams) -> Any:
     if params.site_id <= 0 or await call.servicer.site(params.site_id) is None:
         raise Refused.in_data(NO_SHOP)
     await call.servicer.database.write(
-        lambda c: dialogues.mark_read(c, params.site_id, call.member_id, dialogues.Side.AGENT)
+        lambda c: dialogues.mark_read(c, params.site_id, call.member_id, dialogues.Side.AGENT),
+        key=(call.member_id, params.site_id),
     )
     return ""

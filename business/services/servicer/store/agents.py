@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
 
+from .dialects import end_batch, is_embedded
 from .tables import account, login_failure, servicer, session
 
 
@@ -151,6 +152,18 @@ def set_password(connection: Connection, uid: int, password: str) -> None:
 
 
 # Being there
+
+
+def lock(connection: Connection, uids: Collection[int]) -> None:
+    """Let nobody else count these agents' customers until the transaction ends.
+
+    Must come last of the locks of a unit, and it ends the batch: whoever waits for it waits for
+    nothing that comes after it.
+    """
+    if not is_embedded(connection):
+        query = select(servicer.c.user_id).where(servicer.c.user_id.in_(sorted(uids)))
+        connection.execute(query.order_by(servicer.c.user_id).with_for_update())
+        end_batch(connection)
 
 
 def arrive(connection: Connection, uid: int, client_id: str, now: float) -> None:

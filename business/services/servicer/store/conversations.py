@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
+from .dialects import insert_if_missing, is_embedded
 from .pairs import Card
 from .prepared import Prepared
 from .tables import conversation as table
@@ -37,17 +39,17 @@ class Talk(NamedTuple):
     last_id: int
 
 
-_FIND = Prepared(
-    select(
-        table.c.id,
-        table.c.servicer_id,
-        table.c.last_id,
-        table.c.member_time,
-        table.c.waiting_id,
-        table.c.member_name,
-        table.c.headimg,
-    ).where(table.c.shop_id == bindparam("site"), table.c.member_id == bindparam("member"))
-)
+_QUERY = select(
+    table.c.id,
+    table.c.servicer_id,
+    table.c.last_id,
+    table.c.member_time,
+    table.c.waiting_id,
+    table.c.member_name,
+    table.c.headimg,
+).where(table.c.shop_id == bindparam("site"), table.c.member_id == bindparam("member"))
+_FIND = Prepared(_QUERY)
+_LOCK = _QUERY.with_for_update()
 _UPDATE = Prepared(
     update(table)
     .where(table.c.id == bindparam("which"))
@@ -68,15 +70,28 @@ _IS_LINKED = select(table.c.id).where(
 def lock(connection: Connection, site_id: int, member_id: int, now: float) -> Conversation:
     """Lock the conversation until the transaction ends, making it where there is none.
 
-    On SQLite BEGIN IMMEDIATE has locked the database already.
+    On SQLite BEGIN IMMEDIATE has locked the database already. Others are locked by row: until the
+    transaction ends, nobody else stores messages of this conversation, so that ids become visible
+    in their order.
     """
+    values = {"shop_id": site_id, "member_id": member_id, "create_time": int(now)}
+    if not is_embedded(connection):
+        return _lock(connection, values)
     found = _FIND.tuples(connection, {"site": site_id, "member": member_id})
     if found:
         return Conversation(*found[0])
-    values = {"shop_id": site_id, "member_id": member_id, "create_time": int(now)}
     made = connection.execute(insert(table), values).inserted_primary_key
     assert made is not None  # noqa: S101 - the table has a primary key
     return Conversation(made[0], 0, 0, 0)
+
+
+def _lock(connection: Connection, values: dict[str, int]) -> Conversation:
+    which = {"site": values["shop_id"], "member": values["member_id"]}
+    row = connection.execute(_LOCK, which).first()
+    if row is None:
+        insert_if_missing(connection, table, values)
+        row = connection.execute(_LOCK, which).one()
+    return Conversation(*row)
 
 
 def save(connection: Connection, conversation: Conversation) -> None:
@@ -104,6 +119,18 @@ def of_member(
     query = select(table.c.shop_id, table.c.servicer_id, table.c.last_id).where(mine)
     query = query.order_by(table.c.last_id.desc()).offset(offset).limit(limit)
     return [Talk(*row) for row in connection.execute(query)], count
+
+
+def waiting(connection: Connection, site_id: int, limit: int) -> list[int]:
+    """Members whose conversations with a shop wait for an agent, who waits longest first."""
+    query = select(table.c.member_id).where(table.c.shop_id == site_id, table.c.waiting_id > 0)
+    return [row[0] for row in connection.execute(query.order_by(table.c.waiting_id).limit(limit))]
+
+
+def sites_waiting(connection: Connection, site_ids: Collection[int]) -> list[int]:
+    """Those of the shops in which a conversation waits."""
+    query = select(table.c.shop_id).where(table.c.shop_id.in_(site_ids), table.c.waiting_id > 0)
+    return [row[0] for row in connection.execute(query.distinct())]
 
 
 def is_linked(connection: Connection, site_id: int, member_id: int) -> bool:

@@ -69,10 +69,21 @@ _LEAVE = (
         disconnect_due=bindparam("due"),
     )
 )
-_DUE = select(table.c.id, table.c.member_id, table.c.servicer_id).where(
-    table.c.disconnect_due > 0, table.c.disconnect_due <= bindparam("now")
+_DUE = (
+    select(table.c.id, table.c.member_id, table.c.servicer_id)
+    .where(table.c.disconnect_due > 0, table.c.disconnect_due <= bindparam("now"))
+    .order_by(table.c.member_id, table.c.id)
 )
-_TOLD = update(table).where(table.c.id == bindparam("which")).values(disconnect_due=0)
+_TOLD = (
+    # Another process may have been first, or the member may be back.
+    update(table)
+    .where(
+        table.c.id == bindparam("which"),
+        table.c.disconnect_due > 0,
+        table.c.disconnect_due <= bindparam("now"),
+    )
+    .values(disconnect_due=0)
+)
 _PREFIX = func.substr(table.c.client_id, 1, 12)
 _BY_GATEWAY = (
     # Who is not online has no client id: this reads a part of that column's index, not the table.
@@ -216,10 +227,11 @@ def leave(connection: Connection, pair_id: int, now: float, due: int) -> None:
 
 def take_due(connection: Connection, now_ms: int) -> list[tuple[int, int]]:
     """The (member, agent) pairs whose agent is to be told now; each is returned once."""
-    rows = connection.execute(_DUE, {"now": now_ms}).all()
-    for row in rows:
-        connection.execute(_TOLD, {"which": row.id})
-    return [(row.member_id, row.servicer_id) for row in rows]
+    taken = []
+    for row in connection.execute(_DUE, {"now": now_ms}).all():
+        if connection.execute(_TOLD, {"which": row.id, "now": now_ms}).rowcount:
+            taken.append((row.member_id, row.servicer_id))
+    return taken
 
 
 def online_by_gateway(connection: Connection) -> dict[str, tuple[str, str]]:

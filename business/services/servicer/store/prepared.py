@@ -2,7 +2,8 @@
 
 SQLAlchemy's execution costs some thirty microseconds per statement, SQLite's own three or four. The
 few statements that every message needs are compiled once per dialect, with SQLAlchemy's own
-conversions of parameters, and then given to the driver. Only for statements with a fixed number of
+conversions of parameters, and then given to the driver. A server's database is farther away than
+that, and gets them through SQLAlchemy like all others. Only for statements with a fixed number of
 parameters, and columns of numbers and texts.
 """
 
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Insert, Select, Update
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from .dialects import is_embedded
 from .errors import translate_driver
 
 Row = dict[str, Any]
@@ -56,14 +58,22 @@ class Prepared:
 
     def tuples(self, connection: Connection, parameters: Mapping[str, Any]) -> list[Any]:
         """As ``rows``, without names."""
+        if not is_embedded(connection):
+            return list(connection.execute(self._statement, parameters))
         return list(self._run(connection, parameters, lambda cursor: cursor.fetchall()))
 
     def run(self, connection: Connection, parameters: Mapping[str, Any]) -> int:
         """Run an update; returns how many rows it found."""
+        if not is_embedded(connection):
+            return connection.execute(self._statement, parameters).rowcount
         return int(self._run(connection, parameters, lambda cursor: cursor.rowcount))
 
     def insert(self, connection: Connection, parameters: Mapping[str, Any]) -> int:
         """Insert a row; returns its key."""
+        if not is_embedded(connection):
+            made = connection.execute(self._statement, parameters).inserted_primary_key
+            assert made is not None  # noqa: S101 - the table has a primary key
+            return int(made[0])
         return int(self._run(connection, parameters, lambda cursor: cursor.lastrowid))
 
     def _run(

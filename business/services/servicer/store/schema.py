@@ -1,4 +1,4 @@
-"""Brings the schema of the embedded database up to date, or says why it cannot."""
+"""Brings the schema of the database up to date, or says why it cannot."""
 
 from __future__ import annotations
 
@@ -21,7 +21,29 @@ tenth of a second and some megabytes in every process."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def upgrade(connection: Connection, url: str) -> None:
+COMMAND = "start_business.py migrate"
+
+
+def check(connection: Connection, url: str) -> None:
+    """See that the schema is the newest.
+
+    Args:
+        connection: nothing is changed by it.
+        url: of the database, for messages.
+
+    Raises:
+        SettingsError: it is not; the message says what to run.
+    """
+    found = _revision(connection)
+    if found == HEAD:
+        return
+    if found is None:
+        raise refuse("database.url", url, f"has no tables of kefu yet: run {COMMAND}; or")
+    reason = f"has a schema of revision {found}, and this version needs {HEAD}: run {COMMAND}; or"
+    raise refuse("database.url", url, reason)
+
+
+def upgrade(connection: Connection, url: str) -> str:
     """Run the migrations that are missing. Idempotent.
 
     Args:
@@ -29,18 +51,22 @@ def upgrade(connection: Connection, url: str) -> None:
             processes that start at once one migrates and the others find it done.
         url: of the database, for messages.
 
+    Returns:
+        What was done, in words.
+
     Raises:
         SettingsError: the schema was made by a later version, or by somebody else.
     """
     found = _revision(connection)
     if found == HEAD:
-        return
+        return f"the schema is {HEAD} already"
     if found is None:
         tables = set(inspect(connection).get_table_names()) & set(metadata.tables)
         if tables:
             reason = f"holds a table {sorted(tables)[0]} that kefu has not made; give kefu its own"
             raise refuse("database.url", url, reason)
     _migrate(connection, url, found)
+    return f"the schema is now {HEAD}"
 
 
 def _migrate(connection: Connection, url: str, found: str | None) -> None:

@@ -3,73 +3,76 @@
 A write is a *unit*: a plain function of a connection that does everything one request has to do
 (assignment, pair, message). Units that were asked for while the last batch was being committed are
 the next batch: one transaction, each unit in a savepoint, so that one that fails fails alone. The
-more there is to do, the larger the batches, and the cost of an fsync is shared by all of them.
-
-Units run in one thread of their own, straight on the driver: through an asyncio driver every
-statement would hop between threads several times, which costs twenty times what the statement does.
+more there is to do, the larger the batches, and the cost of a commit is shared by all of them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection
 
-from .errors import StoreBusy, StoreError, translate
+from .backend import Backend, Outcome, Unit
+from .errors import StoreBusy, StoreError
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+Key = tuple[int, int]
+"""What a unit locks first: (member, shop). Units of a batch run in the order of their keys."""
+
 MAX_BATCH = 256
-"""Units per transaction: bounds how long the other processes wait for the database."""
+"""Units per transaction: bounds how long others wait for what it has locked."""
 
 MAX_WAITING = 10_000
 """Units that may wait; more are refused (``StoreBusy``), because nobody would wait that long."""
 
 
-Unit = Callable[[Connection], Any]
-_Entry = tuple[Unit, Callable[[Any], None] | None, "asyncio.Future[Any]"]
-_Outcome = tuple[bool, Any]
-"""Whether the unit succeeded, and its result or error."""
+class _Entry(NamedTuple):
+    unit: Unit
+    then: Callable[[Any], None] | None
+    key: Key | None
+    future: asyncio.Future[Any]
 
 
 class Writer:
-    """Runs units in batches, on one connection.
+    """Runs units in batches, one batch at a time.
 
     Args:
-        engine: a SQLite engine whose transactions begin with BEGIN IMMEDIATE.
+        backend: open.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
-        self._connection: Connection | None = None
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
         self._waiting: deque[_Entry] = deque()
         self._idle = asyncio.Event()
         self._idle.set()
         self._closed = False
 
-    async def write(self, unit: Callable[[Connection], T], then: Callable[[T], None] | None) -> T:
+    async def write(
+        self,
+        unit: Callable[[Connection], T],
+        then: Callable[[T], None] | None,
+        key: Key | None = None,
+    ) -> T:
         """Run a unit and commit it.
 
         Args:
-            unit: must touch nothing but the connection: it runs in another thread.
+            unit: must touch nothing but the connection: it may run in another thread, and again.
             then: called on the event loop with the result once it is committed, in the order of
                 the commits, and also if nobody waits for it any more.
+            key: whose rows it locks; None: it is committed by itself where that matters.
 
         Returns:
             What the unit returned.
 
         Raises:
-            StoreBusy: too much is waiting, or the database was locked for too long.
+            StoreBusy: too much is waiting, or the database is locked or away for too long.
             StoreError: the database refused.
             Exception: what the unit raised; nothing of it is stored.
         """
@@ -79,7 +82,8 @@ class Writer:
             raise StoreBusy(f"{MAX_WAITING} writes are waiting")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
-        self._waiting.append((unit, cast("Callable[[Any], None] | None", then), future))
+        follow = cast("Callable[[Any], None] | None", then)
+        self._waiting.append(_Entry(unit, follow, key, future))
         if self._idle.is_set():
             self._idle.clear()
             # Not at once: what else is asked for in this turn of the loop comes along.
@@ -87,27 +91,39 @@ class Writer:
         return cast(T, await future)
 
     async def close(self) -> None:
-        """Commit what is waiting, then let the thread and the connection go. Idempotent."""
+        """Commit what is waiting. Idempotent."""
         self._closed = True
         await self._idle.wait()
-        if self._connection is not None:
-            await asyncio.get_running_loop().run_in_executor(self._executor, self._connection.close)
-            self._connection = None
-        self._executor.shutdown(wait=False)
 
     def _next(self) -> None:
-        batch = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
+        batch = self._take_in_order() if self._backend.by_key else self._take(MAX_BATCH)
         if not batch:
             self._idle.set()
             return
-        units = [unit for unit, _, _ in batch]
-        running = asyncio.get_running_loop().run_in_executor(self._executor, self._commit, units)
+        running = self._backend.commit([entry.unit for entry in batch])
         running.add_done_callback(lambda done: self._committed(batch, done))
 
-    def _committed(self, batch: list[_Entry], done: asyncio.Future[list[_Outcome]]) -> None:
+    def _take(self, count: int) -> list[_Entry]:
+        return [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
+
+    def _take_in_order(self) -> list[_Entry]:
+        """The units up to the next without a key, in the order of their keys: batches of several
+        processes that lock in one order cannot wait for each other in a circle."""
+        keyed = 0
+        for entry in self._waiting:
+            if entry.key is None or keyed == MAX_BATCH:
+                break
+            keyed += 1
+        if not keyed:
+            return self._take(1)
+        # Stable: units of one conversation stay in the order in which they were asked for.
+        return sorted(self._take(keyed), key=lambda entry: cast(Key, entry.key))
+
+    def _committed(self, batch: list[_Entry], done: asyncio.Future[list[Outcome]]) -> None:
         error = done.exception()
         outcomes = [(False, error)] * len(batch) if error is not None else done.result()
-        for (_, then, future), (succeeded, result) in zip(batch, outcomes, strict=True):
+        self._waiting.extendleft(reversed(batch[len(outcomes) :]))
+        for (_, then, _, future), (succeeded, result) in zip(batch, outcomes, strict=False):
             if succeeded and then is not None:
                 try:
                     then(result)
@@ -119,33 +135,3 @@ class Writer:
                 else:
                     future.set_exception(result)
         self._next()
-
-    # In the thread
-
-    def _commit(self, units: list[Unit]) -> list[_Outcome]:
-        try:
-            if self._connection is None:
-                self._connection = self._engine.connect()
-            with self._connection.begin():
-                return self._run(self._connection, units)
-        except SQLAlchemyError as error:
-            raise translate(error) from error
-
-    def _run(self, connection: Connection, units: list[Unit]) -> list[_Outcome]:
-        driver = cast(sqlite3.Connection, connection.connection.driver_connection)
-        outcomes: list[_Outcome] = []
-        for unit in units:
-            driver.execute("SAVEPOINT unit")
-            try:
-                result = unit(connection)
-            except Exception as error:
-                if not driver.in_transaction:
-                    # A full disk or an I/O error: SQLite gave up the whole transaction.
-                    raise
-                driver.execute("ROLLBACK TO unit")
-                known = translate(error) if isinstance(error, SQLAlchemyError) else error
-                outcomes.append((False, known))
-            else:
-                outcomes.append((True, result))
-            driver.execute("RELEASE unit")
-        return outcomes

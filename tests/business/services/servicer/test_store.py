@@ -14,15 +14,16 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, inspect, select
 
-from business.services.servicer.store import database as database_module
+from business.services.servicer.store import embedded as embedded_module
 from business.services.servicer.store import schema
 from business.services.servicer.store.database import Database
 from business.services.servicer.store.errors import StoreBusy, StoreError
 from business.services.servicer.store.tables import VERSION_TABLE, login_failure, metadata
 from business.services.servicer.store.writer import MAX_WAITING
 from shared.errors import SettingsError
+from tests.support.databases import KINDS, Servers
 
 INSERT = insert(login_failure)
 
@@ -49,12 +50,41 @@ def failing(connection: Connection) -> int:
 
 
 def subjects(connection: Connection) -> list[str]:
-    return list(connection.execute(select(login_failure.c.subject)).scalars())
+    query = select(login_failure.c.subject).order_by(login_failure.c.id)
+    return list(connection.execute(query).scalars())
+
+
+@pytest_asyncio.fixture(params=KINDS)
+async def url(
+    request: pytest.FixtureRequest, tmp_path: Path, database_servers: Servers
+) -> AsyncIterator[str]:
+    """A database of each kind, with its tables."""
+    url = await database_servers.database(request.param, tmp_path)
+    database = Database(url)
+    await database.migrate()
+    await database.close()
+    yield url
 
 
 @pytest_asyncio.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(url_of(tmp_path / "new" / "kefu.db"))
+async def database(url: str) -> AsyncIterator[Database]:
+    """The same, open."""
+    database = Database(url)
+    await database.open()
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Of an embedded database."""
+    return tmp_path / "new" / "kefu.db"
+
+
+@pytest_asyncio.fixture
+async def embedded(path: Path) -> AsyncIterator[Database]:
+    """An embedded database."""
+    database = Database(url_of(path))
     await database.open()
     yield database
     await database.close()
@@ -79,7 +109,7 @@ async def test_a_refusal_of_the_database_is_a_store_error(database: Database) ->
     """And the writer goes on."""
 
     def bad(connection: Connection) -> None:
-        connection.exec_driver_sql("INSERT INTO nowhere VALUES (1)")
+        connection.exec_driver_sql("DELETE FROM nowhere")
 
     one, two = await asyncio.gather(
         database.write(bad), database.write(unit("x")), return_exceptions=True
@@ -101,9 +131,9 @@ async def test_who_does_not_wait_is_stored_all_the_same(database: Database) -> N
     assert followed == [1]
 
 
-async def test_closing_commits_what_is_waiting(tmp_path: Path) -> None:
+async def test_closing_commits_what_is_waiting(url: str) -> None:
     """And refuses what comes later."""
-    database = Database(url_of(tmp_path / "kefu.db"))
+    database = Database(url)
     await database.open()
     tasks = [asyncio.create_task(database.write(unit(str(i)))) for i in range(50)]
     await asyncio.sleep(0)
@@ -114,20 +144,20 @@ async def test_closing_commits_what_is_waiting(tmp_path: Path) -> None:
     await database.close()
 
 
-async def test_too_many_writes_are_refused(database: Database) -> None:
+async def test_too_many_writes_are_refused(embedded: Database) -> None:
     """Rather than kept until nobody waits for them."""
-    tasks = [asyncio.create_task(database.write(unit("x"))) for _ in range(MAX_WAITING + 5)]
+    tasks = [asyncio.create_task(embedded.write(unit("x"))) for _ in range(MAX_WAITING + 5)]
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert sum(isinstance(result, StoreBusy) for result in results) == 5
 
 
-async def test_several_processes_write_to_one_file(tmp_path: Path) -> None:
+async def test_several_processes_write_to_one_database(url: str) -> None:
     """Each in its turn; nobody fails, nothing is lost."""
-    databases = [Database(url_of(tmp_path / "kefu.db")) for _ in range(3)]
+    databases = [Database(url) for _ in range(3)]
     await asyncio.gather(*(database.open() for database in databases))
-    writes = (database.write(unit(str(i))) for i in range(200) for database in databases)
+    writes = (database.write(unit(str(i))) for i in range(50) for database in databases)
     ids = await asyncio.gather(*writes)
-    assert sorted(ids) == list(range(1, 601))
+    assert sorted(ids) == list(range(1, 151))
     for database in databases:
         await database.close()
 
@@ -136,7 +166,7 @@ async def test_a_lock_that_is_held_too_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Is an error for who waits, not for those who come after."""
-    monkeypatch.setattr(database_module, "BUSY_TIMEOUT", 0.1)
+    monkeypatch.setattr(embedded_module, "BUSY_TIMEOUT", 0.1)
     path = tmp_path / "kefu.db"
     database = Database(url_of(path))
     await database.open()
@@ -151,15 +181,15 @@ async def test_a_lock_that_is_held_too_long(
     await database.close()
 
 
-async def test_what_is_acknowledged_is_on_the_disk(database: Database) -> None:
+async def test_what_is_acknowledged_is_on_the_disk(embedded: Database) -> None:
     """WAL with synchronous=FULL, in transactions that lock at once."""
 
     def pragmas(connection: Connection) -> list[Any]:
         names = ("journal_mode", "synchronous", "busy_timeout")
         return [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in names]
 
-    assert await database.write(pragmas) == ["wal", 2, 5000]
-    assert await database.read(pragmas) == ["wal", 2, 5000]
+    assert await embedded.write(pragmas) == ["wal", 2, 5000]
+    assert await embedded.read(pragmas) == ["wal", 2, 5000]
 
 
 async def test_migrations_make_what_the_tables_say(database: Database) -> None:
@@ -176,7 +206,7 @@ async def test_columns_of_the_contract(database: Database) -> None:
     """With the names that other programs know."""
 
     def columns(connection: Connection, table: str) -> set[str]:
-        return {row[1] for row in connection.exec_driver_sql(f"PRAGMA table_info({table})")}
+        return {column["name"] for column in inspect(connection).get_columns(table)}
 
     expected = {
         "servicer": "id is_platform shop_id user_id create_time last_online_time delete_time"
@@ -192,10 +222,10 @@ async def test_columns_of_the_contract(database: Database) -> None:
         assert set(names.split()) <= found
 
 
-async def test_opening_again_finds_everything(tmp_path: Path) -> None:
+async def test_opening_again_finds_everything(url: str) -> None:
     """The schema is brought up to date once."""
     for expected in (0, 1):
-        database = Database(url_of(tmp_path / "kefu.db"))
+        database = Database(url)
         await database.open()
         count = select(func.count()).select_from(login_failure)
         assert await database.read(lambda c: c.execute(count).scalar()) == expected  # noqa: B023
@@ -235,7 +265,8 @@ async def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
         url_of(tmp_path),
         "sqlite+aiosqlite:///:memory:",
         "sqlite+aiosqlite://",
-        "postgresql+asyncpg://u:p@h/d",
+        "postgresql+asyncpg://u:p@h",
+        "postgresql://u:p@h/d",
         "nonsense",
     ):
         with pytest.raises(SettingsError, match=r"database\.url"):

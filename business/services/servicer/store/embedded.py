@@ -1,0 +1,185 @@
+"""Embedded SQLite.
+
+WAL, ``synchronous=FULL`` (what is acknowledged survives a power cut), transactions that write begin
+with BEGIN IMMEDIATE (a transaction that reads first and then writes would fail at once when another
+process wrote in between). Several processes may have one file open; their transactions take turns.
+
+Units run in one thread of their own, straight on the driver: through an asyncio driver every
+statement would hop between threads several times, which costs twenty times what the statement does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from shared.setting_names import refuse
+
+from .backend import Outcome, Unit
+from .errors import translate
+from .schema import upgrade
+
+T = TypeVar("T")
+
+DRIVER = "sqlite+aiosqlite"
+
+BUSY_TIMEOUT = 5.0
+"""Seconds that a transaction waits for another process's."""
+
+MIGRATION_TIMEOUT = 60.0
+"""Seconds that a process waits at start while another one migrates."""
+
+
+class Embedded:
+    """A file; see ``Backend``.
+
+    Args:
+        url: ``sqlite+aiosqlite:///PATH``.
+
+    Raises:
+        SettingsError: it names no file.
+    """
+
+    lanes = 1
+    by_key = False
+
+    def __init__(self, url: URL) -> None:
+        self._text = str(url)
+        if not url.database or url.database.startswith((":memory:", "file:")):
+            raise refuse("database.url", self._text, f"should name a file, {DRIVER}:///PATH")
+        self._url = url
+        self._readers: AsyncEngine | None = None
+        self._engine: Engine | None = None
+        self._connection: Connection | None = None
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
+
+    async def open(self) -> None:
+        """Make the file where there is none, bring its schema up to date, and be ready."""
+        await self.migrate()
+        self._engine = _engine(self._url, BUSY_TIMEOUT)
+        self._readers = create_async_engine(self._url, pool_reset_on_return=None)
+        event.listen(self._readers.sync_engine, "connect", _connected(BUSY_TIMEOUT))
+
+    async def migrate(self) -> str:
+        """The same without being ready."""
+        return await asyncio.to_thread(self._prepare)
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """Run a function that only reads."""
+        assert self._readers is not None, "open() first"  # noqa: S101
+        async with self._readers.connect() as connection:
+            return await connection.run_sync(query)
+
+    def commit(self, units: Sequence[Unit]) -> asyncio.Future[list[Outcome]]:
+        """Run units in one transaction, in the thread."""
+        return asyncio.get_running_loop().run_in_executor(self._executor, self._commit, units)
+
+    async def close(self) -> None:
+        """Let the thread and the connections go."""
+        if self._connection is not None:
+            await asyncio.get_running_loop().run_in_executor(self._executor, self._connection.close)
+            self._connection = None
+        self._executor.shutdown(wait=False)
+        if self._readers is not None:
+            await self._readers.dispose()
+        if self._engine is not None:
+            self._engine.dispose()
+
+    # In a thread
+
+    def _prepare(self) -> str:
+        path = Path(cast(str, self._url.database))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Dialogues are nobody else's business; SQLite gives its other files the same mode.
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise refuse("database.url", self._text, f"is no file: {error.strerror}") from None
+        engine = _engine(self._url, MIGRATION_TIMEOUT)
+        try:
+            with engine.begin() as connection:
+                return upgrade(connection, self._text)
+        except DBAPIError as error:
+            raise refuse("database.url", self._text, f"cannot be opened: {error.orig}") from None
+        finally:
+            engine.dispose()
+
+    def _commit(self, units: Sequence[Unit]) -> list[Outcome]:
+        assert self._engine is not None, "open() first"  # noqa: S101
+        try:
+            if self._connection is None:
+                self._connection = self._engine.connect()
+            with self._connection.begin():
+                return self._run(self._connection, units)
+        except SQLAlchemyError as error:
+            raise translate(error) from error
+
+    def _run(self, connection: Connection, units: Sequence[Unit]) -> list[Outcome]:
+        driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+        outcomes: list[Outcome] = []
+        for unit in units:
+            driver.execute("SAVEPOINT unit")
+            try:
+                result = unit(connection)
+            except Exception as error:
+                if not driver.in_transaction:
+                    # A full disk or an I/O error: SQLite gave up the whole transaction.
+                    raise
+                driver.execute("ROLLBACK TO unit")
+                known = translate(error) if isinstance(error, SQLAlchemyError) else error
+                outcomes.append((False, known))
+            else:
+                outcomes.append((True, result))
+            driver.execute("RELEASE unit")
+        return outcomes
+
+
+def _engine(url: URL, busy_timeout: float) -> Engine:
+    engine = create_engine(url.set(drivername="sqlite+pysqlite"), poolclass=NullPool)
+    event.listen(engine, "connect", _connected(busy_timeout))
+
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    event.listen(engine, "begin", begin)
+    return engine
+
+
+def _connected(busy_timeout: float) -> Callable[[Any, Any], None]:
+    def connected(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions by itself
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {int(busy_timeout * 1000)}")
+        _set_wal(cursor, busy_timeout)
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    return connected
+
+
+def _set_wal(cursor: Any, timeout: float) -> None:
+    """Set the file's journal mode. SQLite does not wait for other processes in this."""
+    deadline = time.monotonic() + timeout
+    while True:
+        cursor.execute("PRAGMA journal_mode")
+        if cursor.fetchone()[0] == "wal":
+            return
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            cursor.fetchone()
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)

@@ -50,7 +50,7 @@ def test_a_lone_uid_costs_no_set() -> None:
     hub.bind(a, "7")
     alone = held["7"]
     hub.bind(b, "7")
-    together = held["7"]
+    together = set(held["7"])
     hub.unbind(b, "7")
     assert (alone, together, held["7"]) == (a, {a, b}, a)
 

@@ -201,6 +201,10 @@ class Sessions:
             return None
         return Visitor(agent, login)
 
+    def forget(self) -> None:
+        """Somebody's logins have ended."""
+        self._cache.clear()
+
     async def log_out(self, token: str) -> Login | None:
         """End the login of a cookie. Idempotent; returns the login that ended."""
         if not token:

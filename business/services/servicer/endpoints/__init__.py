@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import agent, catalogue, console, customer, login, storefront, upload
+from . import agent, catalogue, console, customer, login, office, storefront, upload
 from .table import Endpoint, Table
 
 __all__ = ["TABLE", "Endpoint"]
@@ -15,6 +15,7 @@ TABLE = Table(
         *catalogue.endpoints,
         *login.endpoints,
         *upload.endpoints,
+        *office.endpoints,
         *storefront.endpoints,
     ]
 )

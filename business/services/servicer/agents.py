@@ -61,6 +61,7 @@ class Agents:
             # Another login came between: it did not see this socket, or it is being put out twice.
             await self._put_out(agent.uid, [client_id])
             raise Refused("账号在其他地方登录")
+        servicer.pusher.run(servicer.waiting.deliver(agent))
 
     async def bye(self, agent: Agent, received: float) -> None:
         """End an agent's presence: close the sockets bound before ``received`` (Unix time).

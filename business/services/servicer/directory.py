@@ -39,6 +39,11 @@ class Directory:
         await self._refresh()
         return self._sites.get(site_id, [])
 
+    async def sites(self) -> list[int]:
+        """The sites that have agents who may log in."""
+        await self._refresh()
+        return list(self._sites)
+
     def forget(self) -> None:
         """Something was changed."""
         self._until = 0.0

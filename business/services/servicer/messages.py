@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from shared.errors import GatewayError
 
 from .assignment import choose
+from .handover import hand_over
 from .push import Push, agent_uid, customer_uid, frame
 from .shop.interface import Site
 from .store import conversations, dialogues, pairs, replies
@@ -80,7 +81,7 @@ class Say:
             return Sent(*before)
         known = pairs.of_conversation(connection, site_id, member_id)
         chosen = choose(connection, conversation, known, self.agents, self.preferred)
-        pushes = self._connect(connection, known, chosen, now) if chosen else []
+        pushes = self._meet(connection, conversation, known, chosen, now) if chosen else []
         conversation.member_time = int(now)
         conversation.name(self.card)
         row = dialogues.add(
@@ -152,11 +153,17 @@ class Say:
             pushes.append(Push(me, frame("connect", told, servicer_id=chosen)))
         return [*pushes, Push(me, frame(PUSH_TYPES[ContentType.TEXT], data))]
 
-    def _connect(
-        self, connection: Connection, known: list[Row], chosen: int, now: float
+    def _meet(
+        self,
+        connection: Connection,
+        conversation: Conversation,
+        known: list[Row],
+        chosen: int,
+        now: float,
     ) -> list[Push]:
-        """Connect the pair where it is not; who is to be told of it."""
+        """Connect the pair where it is not, and hand over what has waited; who is to be told."""
         pushes = []
+        waiting = hand_over(connection, conversation, self.site, self.card.member_id, chosen)
         pair = next((row for row in known if row["servicer_id"] == chosen), None)
         client_id = next(iter(self.client_ids), "")
         if pair is None or (client_id and not pair["online"]):
@@ -171,6 +178,11 @@ class Say:
                 now=now,
             )
             pushes.append(Push(agent_uid(chosen), frame("connect", arrival(row, last))))
+        elif waiting:
+            pushes.append(
+                Push(agent_uid(chosen), frame("connect", arrival(pair, waiting[-1].frame["data"])))
+            )
+        pushes += waiting
         if self.preferred != chosen:
             pushes.append(taken(self.agents[chosen], self.card.member_id, self.site.site_id))
         return pushes
@@ -181,6 +193,7 @@ class Answer:
     """An agent's message, as its unit needs it; attributes as those of ``Say``."""
 
     agent: Agent
+    site: Site
     card: Card
     content: Content
     own_id: str
@@ -213,6 +226,8 @@ class Answer:
                 client_id=client_id,
                 now=now,
             )
+        # Whoever answers has read it; who has a socket has got it long before.
+        hand_over(connection, conversation, self.site, member_id, self.agent.uid)
         row = dialogues.add(
             connection,
             conversation,
@@ -281,13 +296,19 @@ class Messages:
             client_ids=there.get(me, ()),
             now=servicer.local_time(),
         )
-        return await self._deliver(unit)
+        sent = await self._deliver(unit)
+        if not sent.reached:
+            # An agent may have come between the question who is there and the commit.
+            servicer.pusher.run(servicer.waiting.look(site.site_id))
+        return sent
 
     async def answer(self, agent: Agent, member_id: int, content: Content, own_id: str) -> Sent:
         """An agent's message. Stored also while the customer is not there."""
         me = customer_uid(member_id)
+        site_id = agent.site_id
         unit = Answer(
             agent=agent,
+            site=await self._servicer.shop.site(site_id) or Site(site_id, "", ""),
             card=await self._servicer.card(member_id),
             content=content,
             own_id=own_id,

@@ -37,6 +37,7 @@ from .store.database import Database
 from .store.errors import StoreError
 from .store.pairs import Card
 from .uploads import Uploads
+from .waiting import Waiting
 from .web import Web
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class Servicer:
         self.customers = Customers(self, own.disconnect_delay)
         self.agents = Agents(self)
         self.messages = Messages(self)
+        self.waiting = Waiting(self)
         self.sessions = Sessions(
             self,
             lifetime=own.session_lifetime,
@@ -174,6 +176,7 @@ class Servicer:
                 # Not all processes at the same time.
                 await asyncio.sleep(self._sweep_period * random.uniform(0.8, 1.2))  # noqa: S311
                 await presence.sweep(self)
+                await self.waiting.sweep()
             except (StoreError, GatewayError) as error:
                 log.warning("sweep: %s", error)
             except Exception:

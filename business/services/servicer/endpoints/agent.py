@@ -213,16 +213,23 @@ async def bye(call: Call, params: Params) -> Any:
 
 @endpoints.add("index/index", Paged)
 async def index(call: Call, params: Paged) -> Any:
-    """The agent's customers: those who are connected, and a page of those who are not."""
-    uid, number = call.by.agent.uid, params.page_number
+    """The agent's customers: those who are connected, a page of those who are not, and the shop's
+    customers who wait for an agent."""
+    uid, site_id, number = call.by.agent.uid, call.by.agent.site_id, params.page_number
 
-    def query(connection: Connection) -> tuple[list[Row], tuple[list[Row], int]]:
-        return pairs.online_of_agent(connection, uid), _offline(connection, uid, number, LIST_SIZE)
+    def query(connection: Connection) -> tuple[list[Row], tuple[list[Row], int], list[Row], int]:
+        return (
+            pairs.online_of_agent(connection, uid),
+            _offline(connection, uid, number, LIST_SIZE),
+            lists.waiting(connection, site_id, LIST_SIZE),
+            lists.unassigned(connection, site_id),
+        )
 
-    online, (offline, count) = await call.servicer.database.read(query)
+    online, (offline, count), waiting, waiting_count = await call.servicer.database.read(query)
     return {
         "onlineMembers": [with_names(row) for row in online],
         "offlineMembers": page([with_names(row) for row in offline], count, LIST_SIZE),
+        "unassignedMembers": {"count": waiting_count, "list": waiting},
     }
 
 

@@ -44,6 +44,10 @@ PUSH_TYPES = {
 """``type`` of the frame that carries it."""
 
 
+MAX_ASSIGNED = 500
+"""Messages of one conversation that are pushed at once to an agent who takes it over."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Content:
     """What somebody says, checked and safe to be stored.
@@ -113,6 +117,8 @@ def add(
     }
     conversation.last_id = _INSERT.insert(connection, row)
     conversation.servicer_id = servicer_id or conversation.servicer_id
+    if side is Side.CUSTOMER and not servicer_id:
+        conversation.waiting_id = conversation.waiting_id or conversation.last_id
     conversations.save(connection, conversation)
     return to_json({"id": conversation.last_id, **row})
 
@@ -124,6 +130,21 @@ def to_json(row: Mapping[Any, Any]) -> Row:
         "create_day": row["create_day"].isoformat(),
         "create_time": row["create_time"].isoformat(),
     }
+
+
+def assign(
+    connection: Connection, site_id: int, member_id: int, first_id: int, servicer_id: int
+) -> list[Row]:
+    """Give an agent what a customer has said to nobody since a message, in a locked conversation.
+
+    Returns:
+        All messages since then, in their order, at most ``MAX_ASSIGNED``: the first ones. Whoever
+        needs more reads the conversation.
+    """
+    since = (table.c.shop_id == site_id, table.c.member_id == member_id, table.c.id >= first_id)
+    unassigned = (table.c.servicer_id == 0, table.c.type == int(Side.CUSTOMER))
+    connection.execute(update(table).where(*since, *unassigned).values(servicer_id=servicer_id))
+    return _rows(connection, select(table).where(*since).order_by(table.c.id).limit(MAX_ASSIGNED))
 
 
 def find_sent(connection: Connection, sender: str, own_id: str) -> tuple[int, bool] | None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from .dialogues import Row, Side, to_json
 from .tables import conversation, dialogue, member
@@ -37,6 +38,14 @@ _LAST = (
     "servicer_id",
 )  # fmt: skip
 
+_TALK = (
+    conversation.c.member_id,
+    conversation.c.member_name,
+    conversation.c.headimg,
+    conversation.c.waiting_id,
+    conversation.c.last_id,
+)
+
 
 def of_shop(
     connection: Connection, site_id: int, name: str, offset: int, limit: int
@@ -60,20 +69,25 @@ def of_shop(
     count = connection.execute(
         select(func.count()).select_from(conversation).where(wanted)
     ).scalar_one()
-    query = select(
-        conversation.c.member_id,
-        conversation.c.member_name,
-        conversation.c.headimg,
-        conversation.c.waiting_id,
-        conversation.c.last_id,
-    ).where(wanted)
+    query = select(*_TALK).where(wanted)
     query = query.order_by(conversation.c.last_id.desc()).offset(offset).limit(limit)
+    return _show(connection, site_id, query), count
+
+
+def waiting(connection: Connection, site_id: int, limit: int) -> list[Row]:
+    """The conversations of a shop that wait for an agent, who waits longest first, as ``of_shop``
+    shows them."""
+    query = select(*_TALK).where(conversation.c.shop_id == site_id, conversation.c.waiting_id > 0)
+    return _show(connection, site_id, query.order_by(conversation.c.waiting_id).limit(limit))
+
+
+def _show(connection: Connection, site_id: int, query: Select[Any]) -> list[Row]:
     talks = connection.execute(query).all()
     ids = [talk.member_id for talk in talks]
     last = _by_id(connection, [talk.last_id for talk in talks])
     counts = unread(connection, site_id, ids)
     there = _online(connection, site_id, ids)
-    rows = [
+    return [
         {
             "member_id": talk.member_id,
             "member_name": talk.member_name,
@@ -86,7 +100,6 @@ def of_shop(
         for talk in talks
         if talk.last_id in last
     ]
-    return rows, count
 
 
 def unassigned(connection: Connection, site_id: int) -> int:

@@ -83,7 +83,12 @@ async def test_lists_of_customers(own_desk: Desk) -> None:
     async with own_desk.agent("alice") as alice:
         empty = (await alice.call("index/index"))["data"]
         nobody = {"page_count": 0, "count": 0, "list": []}
-        assert empty == {"onlineMembers": [], "offlineMembers": nobody}
+        waiting = {"count": 0, "list": []}
+        assert empty == {
+            "onlineMembers": [],
+            "offlineMembers": nobody,
+            "unassignedMembers": waiting,
+        }
         async with own_desk.customer(1) as here:
             await here.bind()
             async with own_desk.customer(2) as gone:

@@ -1,293 +1,422 @@
-"""Every command that a peer may send, on real indexes, without sockets."""
+"""What peers may ask for, executed on clients without sockets."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, cast
 
+import msgpack
 import pytest
 
 from gateway import commands
 from gateway.commands import Commands
-from gateway.connection import Connection
-from gateway.hub import Hub, Member, Service, groups_of
+from gateway.connection import CLOSING, OPEN, Connection
+from gateway.hub import Hub, Service
+from gateway.server import Gateway
 from shared import protocol
 from shared.errors import ProtocolError
 from shared.protocol import pack_session, unpack_session
 
+from .fakes import (
+    BINARY,
+    CLOSE,
+    TEXT,
+    FakeGateway,
+    FakeTransport,
+    make_service,
+    open_connection,
+    server_frames,
+)
 
-class FakeClient(Member):
-    """A client that keeps what it is sent."""
 
-    def __init__(self, number: int) -> None:
+class ChangeRouting:
+    """Notes the clients whose change is told to their worker."""
+
+    def __init__(self) -> None:
+        self.told: list[int] = []
+
+    def changed(self, client: Connection) -> None:
+        self.told.append(client.number)
+
+
+class Bench(FakeGateway):
+    """A gateway with a hub; its clients are numbered from 1."""
+
+    def __init__(self) -> None:
         super().__init__()
-        self.number = number
-        self.out: bytes | list[bytes] | None = None
-        self.closed: tuple[int, str] | None = None
-        self.destroyed = False
-
-    def send(self, frame: bytes) -> None:
-        self.out = [*self.frames, frame]
-
-    def flush(self) -> None:
-        """As a connection's; nothing to do here."""
-
-    def close(self, close: Any, reason: str | None = None) -> None:
-        self.closed = (close.code, close.reason)
-
-    def destroy(self) -> None:
-        self.destroyed = True
+        self.messages_out = 0
+        self.hub: Hub[Connection] = Hub()
+        self.routing = ChangeRouting()  # type: ignore[assignment]
+        self.commands = Commands(cast(Gateway, self))
+        self.clients: dict[int, Connection] = {}
+        self.other = make_service(name="orders")
 
     @property
-    def frames(self) -> list[bytes]:
-        """What it was sent."""
-        if self.out is None:
-            return []
-        return [self.out] if isinstance(self.out, bytes) else list(self.out)
+    def told(self) -> list[int]:
+        """The clients whose change was told, since the last look."""
+        assert isinstance(self.routing, ChangeRouting)
+        told, self.routing.told = self.routing.told, []
+        return told
 
+    def open(self, client: Connection) -> None:
+        client.opened(len(self.clients) + 1)
+        self.hub.add(client, self.service)
+        self.clients[client.number] = client
 
-class FakeGateway:
-    """What commands need of a gateway."""
+    def left(self, client: Connection, was_open: bool) -> None:
+        super().left(client, was_open)
+        self.hub.remove(client)
 
-    def __init__(self) -> None:
-        self.hub: Hub[Connection] = Hub()
-        self.dirty: list[Any] = []
-        self.messages_out = 0
-        self.changes: list[int] = []
-        self.routing = self
-
-    def changed(self, client: Member) -> None:
-        """As the routing's."""
-        self.changes.append(client.number)
-
-
-class Bench:
-    """Commands on a service with three clients (1, 2, 3), and another service with one (9)."""
-
-    def __init__(self) -> None:
-        self.gateway = FakeGateway()
-        self.commands = Commands(cast(Any, self.gateway))
-        self.talk = self.gateway.hub.service("talk")
-        self.other = self.gateway.hub.service("other")
-        self.clients = {number: self.add(number, self.talk) for number in (1, 2, 3)}
-        self.foreign = self.add(9, self.other)
-
-    def add(self, number: int, service: Service[Connection]) -> FakeClient:
-        """A client of a service."""
-        client = FakeClient(number)
-        self.gateway.hub.add(cast(Connection, client), service)
+    def client(self, service: Service[Connection] | None = None) -> Connection:
+        usual = self.service
+        self.service = service or usual
+        client, _ = open_connection(self)
+        self.service = usual
         return client
 
     def do(self, name: str, *fields: Any) -> Any:
-        """Execute a command for the first service, as a peer's."""
-        code = getattr(protocol, name)
-        return self.commands.table[code](self.talk, *fields)
+        """Execute a command for the service of the clients."""
+        code = next(row.code for row in protocol.TABLE.values() if row.name == name.upper())
+        return self.commands.table[code](self.service, *fields)
 
-    def received(self) -> dict[int, int]:
-        """Number of frames by client, of those that got any."""
-        everybody = [*self.clients.values(), self.foreign]
-        return {c.number: len(c.frames) for c in everybody if c.frames}
+    def received(self) -> dict[int, list[tuple[int, bytes]]]:
+        """Frames by client, of those that got any since the last look."""
+        self.flush()
+        frames = {n: server_frames(transport_of(c).take()) for n, c in self.clients.items()}
+        return {number: found for number, found in frames.items() if found}
+
+
+def transport_of(client: Connection) -> FakeTransport:
+    assert isinstance(client.transport, FakeTransport)
+    return client.transport
 
 
 @pytest.fixture
 def bench() -> Bench:
-    """A new one for each test."""
-    return Bench()
+    """Clients 1 to 5; 1 and 2 are of uid "a", 3 of "b"; 1, 3 and 4 are in group "g", 4 in "h". And
+    client 6, of another service, with uid "a" in group "g"."""
+    bench = Bench()
+    for _ in range(5):
+        bench.client()
+    foreign = bench.client(bench.other)
+    for number, uid in ((1, "a"), (2, "a"), (3, "b")):
+        bench.do("bind_uid", number, uid)
+    for number, group in ((1, "g"), (3, "g"), (4, "g"), (4, "h")):
+        bench.do("join_group", number, group)
+    bench.hub.bind(foreign, "a")
+    bench.hub.join(foreign, "g")
+    assert bench.told
+    return bench
 
 
-def test_there_is_a_method_for_every_command() -> None:
-    """The table of the protocol and this class name the same commands."""
-    wanted = {code for code in protocol.TABLE if code >= protocol.FIRST_COMMAND}
-    assert set(Bench().commands.table) == wanted
+def to(numbers: Iterable[int], payload: bytes, opcode: int = TEXT) -> dict[int, Any]:
+    return {number: [(opcode, payload)] for number in numbers}
 
 
-def test_send_to_client_says_whether_it_was_there(bench: Bench) -> None:
-    """True and one frame; False for unknown ids and for those of another service."""
-    assert bench.do("SEND_TO_CLIENT", 1, 1, b"hi") is True
-    assert bench.do("SEND_TO_CLIENT", 4, 1, b"hi") is False
-    assert bench.do("SEND_TO_CLIENT", 9, 1, b"hi") is False
-    assert bench.clients[1].frames == [b"\x81\x02hi"]
-    assert bench.received() == {1: 1}
+# Sending
 
 
-def test_send_to_clients_counts_each_once(bench: Bench) -> None:
-    """Doubles, unknown and foreign ids do not count."""
-    assert bench.do("SEND_TO_CLIENTS", [1, 1, 2, 4, 9], 2, b"x") == 2
-    assert bench.received() == {1: 1, 2: 1}
-    assert bench.clients[1].frames == [b"\x82\x01x"]
+def test_send_to_client(bench: Bench) -> None:
+    """True and a frame for a client of the service; False for any other."""
+    assert bench.do("send_to_client", 2, TEXT, b"hello") is True
+    assert bench.do("send_to_client", 6, TEXT, b"hello") is False
+    assert bench.do("send_to_client", 99, TEXT, b"hello") is False
+    assert bench.received() == to([2], b"hello")
+    assert bench.messages_out == 1
 
 
-def test_send_to_all_leaves_out(bench: Bench) -> None:
-    """Everybody of this service but the excluded; the same bytes for all."""
-    assert bench.do("SEND_TO_ALL", 1, b"a", []) == 3
-    assert bench.do("SEND_TO_ALL", 1, b"b", [2, 77]) == 2
-    assert bench.received() == {1: 2, 2: 1, 3: 2}
-    assert bench.clients[1].frames[0] is bench.clients[3].frames[0]
-    assert bench.gateway.messages_out == 5
-
-
-def test_send_to_uids_reaches_every_socket_once(bench: Bench) -> None:
-    """Several sockets of a uid, several uids, unknown uids."""
-    bench.do("BIND_UID", 1, "a")
-    bench.do("BIND_UID", 2, "a")
-    bench.do("BIND_UID", 3, "b")
-    assert bench.do("SEND_TO_UIDS", ["a"], 1, b"x") == 2
-    assert bench.do("SEND_TO_UIDS", ["a", "b", "a", "c"], 1, b"x") == 3
-    assert bench.received() == {1: 2, 2: 2, 3: 1}
-
-
-def test_send_to_groups_reaches_a_member_of_two_once(bench: Bench) -> None:
-    """And leaves out the excluded."""
-    bench.do("JOIN_GROUP", 1, "red")
-    bench.do("JOIN_GROUP", 1, "blue")
-    bench.do("JOIN_GROUP", 2, "blue")
-    assert bench.do("SEND_TO_GROUPS", ["red", "blue"], 1, b"x", []) == 2
-    assert bench.do("SEND_TO_GROUPS", ["blue"], 1, b"x", [2]) == 1
-    assert bench.do("SEND_TO_GROUPS", ["green"], 1, b"x", []) == 0
-    assert bench.received() == {1: 2, 2: 1}
-
-
-def test_close_client_sends_its_message_first(bench: Bench) -> None:
-    """Then closes with code and reason; unknown ids are not an error."""
-    assert bench.do("CLOSE_CLIENT", 1, 1, b"bye", 4300, "enough") is True
-    assert bench.clients[1].frames == [b"\x81\x03bye"]
-    assert bench.clients[1].closed == (4300, "enough")
-    assert bench.do("CLOSE_CLIENT", 2, 1, None, 1000, "") is True
-    assert bench.clients[2].frames == []
-    assert bench.do("CLOSE_CLIENT", 4, 1, None, 1000, "") is False
-
-
-@pytest.mark.parametrize(("code", "reason"), [(1006, ""), (99, ""), (1000, "x" * 124)])
-def test_close_codes_that_may_not_be_sent_are_refused(bench: Bench, code: int, reason: str) -> None:
-    """Before anything is sent or closed."""
-    with pytest.raises((ProtocolError, ValueError)):
-        bench.do("CLOSE_CLIENT", 1, 1, b"bye", code, reason)
+def test_send_to_clients(bench: Bench) -> None:
+    """Those that are there get it once each; the number of sockets comes back."""
+    assert bench.do("send_to_clients", [1, 3, 3, 6, 99], BINARY, b"\xff") == 2
+    assert bench.received() == to([1, 3], b"\xff", BINARY)
+    assert bench.do("send_to_clients", [], TEXT, b"x") == 0
     assert bench.received() == {}
-    assert bench.clients[1].closed is None
+
+
+def test_send_to_all(bench: Bench) -> None:
+    """Every client of the service but the excluded ones."""
+    assert bench.do("send_to_all", TEXT, b"x", []) == 5
+    assert bench.received() == to([1, 2, 3, 4, 5], b"x")
+    assert bench.do("send_to_all", TEXT, b"x", [2, 5, 99]) == 3
+    assert bench.received() == to([1, 3, 4], b"x")
+
+
+def test_send_to_uids(bench: Bench) -> None:
+    """Every socket of each uid, once even where a uid is named twice."""
+    assert bench.do("send_to_uids", ["a"], TEXT, b"x") == 2
+    assert bench.received() == to([1, 2], b"x")
+    assert bench.do("send_to_uids", ["a", "b", "a", "nobody"], TEXT, b"x") == 3
+    assert bench.received() == to([1, 2, 3], b"x")
+    assert bench.do("send_to_uids", ["nobody"], TEXT, b"x") == 0
+
+
+def test_send_to_groups(bench: Bench) -> None:
+    """Every socket of each group, once even where it is in two of them, without the excluded."""
+    assert bench.do("send_to_groups", ["g"], TEXT, b"x", []) == 3
+    assert bench.received() == to([1, 3, 4], b"x")
+    assert bench.do("send_to_groups", ["g", "h", "none"], TEXT, b"x", [3, 6]) == 2
+    assert bench.received() == to([1, 4], b"x")
+    assert bench.do("send_to_groups", ["g"], TEXT, b"x", [1]) == 2
+
+
+def test_messages_keep_their_order(bench: Bench) -> None:
+    """Whatever mixture of calls reaches a client within a turn, it gets it in their order."""
+    bench.do("send_to_client", 1, TEXT, b"1")
+    bench.do("send_to_all", TEXT, b"2", [])
+    bench.do("send_to_uids", ["a"], TEXT, b"3")
+    bench.do("send_to_groups", ["g"], TEXT, b"4", [])
+    bench.do("send_to_client", 1, TEXT, b"5")
+    assert [payload for _, payload in bench.received()[1]] == [b"1", b"2", b"3", b"4", b"5"]
+
+
+def test_a_broadcast_is_built_once(bench: Bench) -> None:
+    """All clients are given the very same bytes."""
+    bench.do("send_to_all", TEXT, b"x" * 1000, [])
+    assert len({id(client.out) for client in bench.clients.values() if client.out}) == 1
+    assert bench.messages_out == 5
+
+
+# Closing
+
+
+def test_close_client(bench: Bench) -> None:
+    """What was sent before, the message, then the close frame; the client is gone at once."""
+    bench.do("send_to_client", 1, TEXT, b"before")
+    assert bench.do("close_client", 1, TEXT, b"bye", 4300, "done") is True
+    close = (CLOSE, (4300).to_bytes(2, "big") + b"done")
+    assert bench.received() == {1: [(TEXT, b"before"), (TEXT, b"bye"), close]}
+    assert bench.clients[1].state == CLOSING
+    assert bench.left_with == [(4300, "done", True)]
+    assert bench.do("close_client", 1, TEXT, b"bye", 1000, "") is False
+    assert bench.do("send_to_client", 1, TEXT, b"more") is False
+    assert bench.do("send_to_uids", ["a"], TEXT, b"more") == 1
+
+
+def test_close_client_without_a_message(bench: Bench) -> None:
+    """nil in place of a payload sends only the close frame."""
+    assert bench.do("close_client", 1, TEXT, None, 1000, "") is True
+    assert bench.received() == {1: [(CLOSE, b"\x03\xe8")]}
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (1005, ""),
+        (1006, ""),
+        (1015, ""),
+        (999, ""),
+        (5000, ""),
+        (1000, "客" * 42),
+        (4300, "x" * 124),
+    ],
+)
+def test_a_close_that_cannot_be_sent_is_refused(bench: Bench, code: int, reason: str) -> None:
+    """A code that may not stand in a close frame, or a reason that does not fit into one, is the
+    caller's fault; nothing is sent and the client stays."""
+    with pytest.raises(ProtocolError):
+        bench.do("close_client", 1, TEXT, b"bye", code, reason)
+    assert bench.received() == {}
+    assert bench.clients[1].state == OPEN
+    assert bench.do("close_client", 1, TEXT, b"bye", 4999, "x" * commands.MAX_REASON) is True
 
 
 def test_destroy_client(bench: Bench) -> None:
-    """At once; False where it is not there."""
-    assert bench.do("DESTROY_CLIENT", 1) is True
-    assert bench.clients[1].destroyed
-    assert bench.do("DESTROY_CLIENT", 9) is False
-    assert not bench.foreign.destroyed
+    """What is unsent is dropped, and the socket cut off."""
+    bench.do("send_to_client", 1, TEXT, b"unsent")
+    assert bench.do("destroy_client", 1) is True
+    assert bench.received() == {}
+    assert transport_of(bench.clients[1]).aborted
+    assert bench.do("destroy_client", 1) is False
+    assert bench.left_with == [(1006, "", True)]
 
 
-def test_bind_and_unbind(bench: Bench) -> None:
-    """Rebinding replaces; unbind checks the uid; a change is told once, no change not at all."""
-    assert bench.do("BIND_UID", 1, "a") is True
-    assert bench.do("BIND_UID", 1, "a") is True
-    assert bench.do("BIND_UID", 1, "b") is True
-    assert bench.gateway.changes == [1, 1]
-    assert bench.do("CLIENTS_BY_UIDS", ["a", "b"]) == {"b": [1]}
-    assert bench.do("UNBIND_UID", 1, "a") is False
-    assert bench.do("GET_UID", 1) == "b"
-    assert bench.do("UNBIND_UID", 1, "b") is True
-    assert bench.do("GET_UID", 1) is None
-    assert bench.do("BIND_UID", 9, "a") is False
+# Uids and groups
 
 
-@pytest.mark.parametrize("name", ["BIND_UID", "JOIN_GROUP"])
-@pytest.mark.parametrize("key", ["", None, 7])
-def test_empty_keys_are_refused(bench: Bench, name: str, key: Any) -> None:
-    """A uid or group is a text that is not empty."""
-    with pytest.raises(ProtocolError):
-        bench.do(name, 1, key)
-    assert bench.gateway.changes == []
+def test_bind_uid(bench: Bench) -> None:
+    """One uid per socket: a new one takes the old one's place. Only changes are told."""
+    assert bench.do("bind_uid", 1, "b") is True
+    assert bench.told == [1]
+    assert bench.do("bind_uid", 1, "b") is True
+    assert bench.told == []
+    assert bench.do("get_uid", 1) == "b"
+    assert sorted(bench.do("clients_by_uids", ["b"])["b"]) == [1, 3]
+    assert bench.do("clients_by_uids", ["a"]) == {"a": [2]}
+    assert bench.do("bind_uid", 99, "b") is False
+    assert bench.do("bind_uid", 6, "b") is False
+
+
+def test_unbind_uid(bench: Bench) -> None:
+    """Only from the uid that it has; a client that has another one is left alone."""
+    assert bench.do("unbind_uid", 1, "b") is False
+    assert bench.do("get_uid", 1) == "a"
+    assert bench.told == []
+    assert bench.do("unbind_uid", 1, "a") is True
+    assert bench.told == [1]
+    assert bench.do("get_uid", 1) is None
+    assert bench.do("unbind_uid", 1, "a") is False
+    assert bench.do("unbind_uid", 99, "a") is False
 
 
 def test_groups(bench: Bench) -> None:
-    """Join, leave, ungroup, and what can be asked about them."""
-    for number in (1, 2):
-        assert bench.do("JOIN_GROUP", number, "red") is True
-    bench.do("JOIN_GROUP", 1, "blue")
-    bench.do("BIND_UID", 1, "a")
-    assert sorted(bench.do("GROUPS")) == ["blue", "red"]
-    assert bench.do("COUNT_CLIENTS", ["red", "blue", "green"]) == {"red": 2, "blue": 1, "green": 0}
-    assert bench.do("CLIENTS", "red", 0, 10) == [1, 2]
-    assert bench.do("UIDS", "red") == ["a"]
-    assert bench.do("COUNT_UIDS", "red") == 1
-    assert {g: sorted(n) for g, n in bench.do("CLIENTS_BY_GROUP").items()} == {
-        "red": [1, 2],
-        "blue": [1],
+    """Joining is true for who is there, leaving for who was in it; only changes are told."""
+    assert bench.do("join_group", 4, "g") is True
+    assert bench.told == []
+    assert bench.do("join_group", 5, "g") is True
+    assert bench.do("leave_group", 4, "g") is True
+    assert bench.told == [5, 4]
+    assert bench.do("leave_group", 4, "g") is False
+    assert bench.do("leave_group", 99, "g") is False
+    assert bench.do("join_group", 99, "g") is False
+    assert sorted(bench.do("clients", "g", 0, 10)) == [1, 3, 5]
+    assert bench.do("clients", "h", 0, 10) == [4]
+
+
+def test_ungroup(bench: Bench) -> None:
+    """The group is gone, its clients stay; other services keep theirs of the same name."""
+    assert bench.do("ungroup", "g") == 3
+    assert sorted(bench.told) == [1, 3, 4]
+    assert bench.do("groups") == ["h"]
+    assert bench.do("ungroup", "g") == 0
+    assert bench.clients[1].state == OPEN
+    assert list(bench.other.groups) == ["g"]
+
+
+@pytest.mark.parametrize("name", ["bind_uid", "unbind_uid", "join_group", "leave_group"])
+@pytest.mark.parametrize("value", ["", None, 0, 7, b"a", []])
+def test_uids_and_groups_are_words(bench: Bench, name: str, value: Any) -> None:
+    """An empty or other value is the caller's fault."""
+    with pytest.raises(ProtocolError):
+        bench.do(name, 1, value)
+    with pytest.raises(ProtocolError):
+        bench.do("ungroup", value)
+
+
+# Sessions
+
+
+def test_set_session(bench: Bench) -> None:
+    """The whole session is replaced; what is the same is not told."""
+    assert bench.do("get_session", 1) == b""
+    assert bench.do("set_session", 1, pack_session({"k": 1}), None) is True
+    assert bench.told == [1]
+    assert bench.do("set_session", 1, pack_session({"k": 1}), None) is True
+    assert bench.told == []
+    assert unpack_session(bench.do("get_session", 1)) == {"k": 1}
+    assert bench.do("set_session", 1, pack_session({}), None) is True
+    assert bench.do("get_session", 1) == b""
+    assert bench.do("set_session", 99, pack_session({}), None) is False
+    assert bench.do("get_session", 99) is None
+
+
+def test_compare_and_set(bench: Bench) -> None:
+    """With an expected session it is replaced only if it is that one, however it was packed."""
+    bench.do("set_session", 1, pack_session({"a": 1, "b": 2}), None)
+    new = pack_session({"c": 3})
+    assert bench.do("set_session", 1, new, pack_session({"a": 1})) is False
+    assert bench.do("set_session", 1, new, pack_session({})) is False
+    assert unpack_session(bench.do("get_session", 1)) == {"a": 1, "b": 2}
+    assert bench.do("set_session", 1, new, pack_session({"b": 2, "a": 1})) is True
+    assert bench.do("set_session", 1, b"", new) is True
+    assert bench.do("set_session", 1, new, b"") is True
+    assert unpack_session(bench.do("get_session", 1)) == {"c": 3}
+
+
+def test_update_session(bench: Bench) -> None:
+    """Maps are merged all the way down; everything else is replaced."""
+    bench.do("set_session", 1, pack_session({"a": {"x": 1, "y": {"z": 1}}, "b": [1], "c": 1}), None)
+    changes = {"a": {"y": {"w": 2}, "x": {"n": 1}}, "b": [2], "d": {"e": 1}}
+    assert bench.do("update_session", 1, pack_session(changes)) is True
+    assert unpack_session(bench.do("get_session", 1)) == {
+        "a": {"x": {"n": 1}, "y": {"z": 1, "w": 2}},
+        "b": [2],
+        "c": 1,
+        "d": {"e": 1},
     }
-    assert bench.do("UIDS_BY_GROUP") == {"red": ["a"], "blue": ["a"]}
-    assert bench.do("LEAVE_GROUP", 2, "blue") is False
-    assert bench.do("LEAVE_GROUP", 2, "red") is True
-    assert bench.do("UNGROUP", "blue") == 1
-    assert list(groups_of(bench.clients[1])) == ["red"]
-    assert bench.do("GROUPS") == ["red"]
+    assert bench.do("update_session", 99, pack_session(changes)) is False
 
 
-class TestSession:
-    """Sessions are packed maps."""
-
-    def of(self, bench: Bench, number: int) -> dict[str, Any]:
-        return unpack_session(bench.do("GET_SESSION", number))
-
-    def test_set_and_get(self, bench: Bench) -> None:
-        """Replaced as a whole; None for who is not there; a change is told."""
-        assert self.of(bench, 1) == {}
-        assert bench.do("SET_SESSION", 1, pack_session({"a": 1, "b": [1, None]}), None) is True
-        assert self.of(bench, 1) == {"a": 1, "b": [1, None]}
-        assert bench.gateway.changes == [1]
-        assert bench.do("GET_SESSION", 9) is None
-        assert bench.do("SET_SESSION", 9, b"", None) is False
-
-    def test_compare_and_set(self, bench: Bench) -> None:
-        """Only where it is the expected one, in whatever order its keys are packed."""
-        bench.do("SET_SESSION", 1, pack_session({"a": 1, "b": 2}), None)
-        new = pack_session({"c": 3})
-        assert bench.do("SET_SESSION", 1, new, pack_session({"a": 1})) is False
-        assert self.of(bench, 1) == {"a": 1, "b": 2}
-        assert bench.do("SET_SESSION", 1, new, pack_session({"b": 2, "a": 1})) is True
-        assert self.of(bench, 1) == {"c": 3}
-
-    def test_update_merges_recursively(self, bench: Bench) -> None:
-        """Maps within maps are merged, everything else is replaced."""
-        bench.do("SET_SESSION", 1, pack_session({"a": {"x": 1, "y": 2}, "l": [1]}), None)
-        changes = pack_session({"a": {"y": 3, "z": {"deep": True}}, "l": [2]})
-        assert bench.do("UPDATE_SESSION", 1, changes) is True
-        assert self.of(bench, 1) == {"a": {"x": 1, "y": 3, "z": {"deep": True}}, "l": [2]}
-
-    def test_patch_leaves_other_keys_alone(self, bench: Bench) -> None:
-        """Top-level keys are set and removed; those that are not there are no error."""
-        bench.do("SET_SESSION", 1, pack_session({"a": 1, "b": 2, "c": 3}), None)
-        assert bench.do("PATCH_SESSION", 1, pack_session({"a": {"n": 1}}), ["b", "q"]) is True
-        assert self.of(bench, 1) == {"a": {"n": 1}, "c": 3}
-
-    @pytest.mark.parametrize("packed", [b"\xc1", b"\x93\x01\x02\x03", b"\x81"])
-    def test_what_is_no_map_is_refused(self, bench: Bench, packed: bytes) -> None:
-        """And the session stays as it was."""
-        bench.do("SET_SESSION", 1, pack_session({"a": 1}), None)
-        with pytest.raises((ProtocolError, ValueError)):
-            bench.do("SET_SESSION", 1, packed, None)
-        assert self.of(bench, 1) == {"a": 1}
+def test_patch_session(bench: Bench) -> None:
+    """Keys of the map are set, those of the list removed, the others left as they are."""
+    bench.do("set_session", 1, pack_session({"a": {"x": 1}, "b": 1, "c": 1}), None)
+    assert bench.do("patch_session", 1, pack_session({"a": {"y": 2}}), ["b", "unknown"]) is True
+    assert unpack_session(bench.do("get_session", 1)) == {"a": {"y": 2}, "c": 1}
+    assert bench.do("patch_session", 1, b"", ["a", "c"]) is True
+    assert bench.do("get_session", 1) == b""
+    assert bench.do("patch_session", 99, b"", []) is False
 
 
-def test_questions_about_everybody(bench: Bench) -> None:
-    """Counts and lists are of this service alone."""
-    bench.do("BIND_UID", 1, "a")
-    bench.do("BIND_UID", 2, "a")
-    assert bench.do("ARE_ONLINE", [1, 4, 9, 3]) == [1, 3]
-    assert bench.do("COUNT_CLIENTS", None) == 3
-    assert bench.do("COUNT_UIDS", None) == 1
-    assert bench.do("UIDS", None) == ["a"]
-    assert bench.do("CLIENTS_BY_UIDS", ["a", "b"]) in ({"a": [1, 2]}, {"a": [2, 1]})
+@pytest.mark.parametrize("bad", [b"\xc1", b"\x01", b"\x81", msgpack.packb([1]), b"\x81\x90\x01"])
+def test_sessions_that_are_none_are_refused(bench: Bench, bad: bytes) -> None:
+    """Garbage in place of a session is the caller's fault and changes nothing."""
+    bench.do("set_session", 1, pack_session({"k": 1}), None)
+    for name, fields in (
+        ("set_session", (bad, None)),
+        ("set_session", (b"", bad)),
+        ("update_session", (bad,)),
+        ("patch_session", (bad, [])),
+    ):
+        with pytest.raises(ProtocolError):
+            bench.do(name, 1, *fields)
+    assert unpack_session(bench.do("get_session", 1)) == {"k": 1}
 
 
-def test_pages_are_ascending_and_complete(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Page after page until an empty one gives every client once, and pages are cut by bytes."""
-    for number in range(10, 60):
-        bench.add(number, bench.talk)
-        bench.do("SET_SESSION", number, pack_session({"n": number, "fill": "x" * 100}), None)
-    monkeypatch.setattr(commands, "MAX_PAGE", 500)
-    seen: list[int] = []
-    after, pages = 0, 0
-    while page := bench.do("SESSIONS", None, after, 7):
-        assert len(page) <= 7
-        seen += page
-        after, pages = max(page), pages + 1
-    assert seen == sorted([1, 2, 3, *range(10, 60)])
-    assert pages > 53 / 7  # some were cut
-    assert bench.do("CLIENTS", None, 11, 3) == [12, 13, 14]
+# Questions
+
+
+def test_who_is_online(bench: Bench) -> None:
+    """Only clients of the service, only those that are there."""
+    assert bench.do("are_online", [5, 1, 6, 99]) == [5, 1]
+    assert bench.do("clients_by_uids", ["b", "nobody"]) == {"b": [3]}
+    assert bench.do("get_uid", 4) is None
+    assert bench.do("get_uid", 6) is None
+
+
+def test_lists(bench: Bench) -> None:
+    """Uids, groups and clients of the service or of a group of it."""
+    assert sorted(bench.do("uids", None)) == ["a", "b"]
+    assert sorted(bench.do("uids", "g")) == ["a", "b"]
+    assert bench.do("uids", "h") == []
+    assert sorted(bench.do("groups")) == ["g", "h"]
+    assert {g: sorted(u) for g, u in bench.do("uids_by_group").items()} == {
+        "g": ["a", "b"],
+        "h": [],
+    }
+    assert {g: sorted(c) for g, c in bench.do("clients_by_group").items()} == {
+        "g": [1, 3, 4],
+        "h": [4],
+    }
+
+
+def test_counts(bench: Bench) -> None:
+    """Sockets of the service or of groups, and uids."""
+    assert bench.do("count_clients", None) == 5
+    assert bench.do("count_clients", ["g", "h", "none"]) == {"g": 3, "h": 1, "none": 0}
+    assert bench.do("count_uids", None) == 2
+    assert bench.do("count_uids", "g") == 2
+    assert bench.do("count_uids", "h") == 0
+
+
+def test_pages(bench: Bench) -> None:
+    """Clients come in ascending order from any one on, at most so many; pages put together are the
+    whole, of the service or of a group."""
+    for group, expected in ((None, [1, 2, 3, 4, 5]), ("g", [1, 3, 4]), ("none", [])):
+        for limit in (1, 2, 10):
+            found: list[int] = []
+            while page := bench.do("clients", group, found[-1] if found else 0, limit):
+                assert len(page) <= limit
+                assert list(bench.do("sessions", group, found[-1] if found else 0, limit)) == page
+                found += page
+            assert found == expected
+
+
+def test_pages_of_large_sessions_are_shorter(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page of sessions ends before it becomes too large, but has one client at least."""
+    monkeypatch.setattr(commands, "MAX_PAGE", 250)
+    for number in range(1, 6):
+        bench.do("set_session", number, pack_session({"k": "x" * 100}), None)
+    assert list(bench.do("sessions", None, 0, 10)) == [1, 2]
+    assert list(bench.do("sessions", None, 2, 10)) == [3, 4]
+    monkeypatch.setattr(commands, "MAX_PAGE", 50)
+    assert list(bench.do("sessions", None, 4, 10)) == [5]
+    assert list(bench.do("sessions", None, 5, 10)) == []

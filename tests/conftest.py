@@ -11,9 +11,9 @@ from tests.support.databases import Servers
 
 
 @pytest.fixture(scope="session")
-def database_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+def database_servers() -> Iterator[Servers]:
     """Real database servers, which start when a test asks for one."""
-    servers = Servers(tmp_path_factory.mktemp("databases"))
+    servers = Servers()
     yield servers
     servers.close()
 

@@ -14,6 +14,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -86,20 +87,19 @@ class Server:
 
 
 class Installation:
-    """A kind of server with its data, which can be started and stopped several times.
+    """A kind of server with its data, which can be started and stopped several times."""
 
-    Args:
-        directory: empty.
-    """
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    def __init__(self) -> None:
+        self.account = _account()
+        # Not within pytest's directories, which are closed to others.
+        self._temporary = tempfile.TemporaryDirectory(prefix="kefu-test-")
+        self.directory = Path(self._temporary.name)
+        if self.account is not None:
+            os.chown(self.directory, self.account.pw_uid, self.account.pw_gid)
         self.ports = Ports()
         self.port = self.ports.take()
-        self.account = _account()
-        self.data = directory / "data"
-        self.log = directory / "log"
-        _open_up(directory, self.account)
+        self.data = self.directory / "data"
+        self.log = self.directory / "log"
 
     def prepare(self) -> None:
         """Make the data."""
@@ -109,8 +109,9 @@ class Installation:
         raise NotImplementedError
 
     def close(self) -> None:
-        """Give up the port."""
+        """Give up the port and the data."""
         self.ports.close()
+        self._temporary.cleanup()
 
     def spawn(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
         """Start a program as who may run it."""
@@ -207,14 +208,9 @@ class MariaDB(Installation):
 
 
 class Servers:
-    """The servers of a test run, each started when it is first asked for.
+    """The servers of a test run, each started when it is first asked for."""
 
-    Args:
-        directory: empty.
-    """
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self) -> None:
         self._stack = contextlib.ExitStack()
         self._servers: dict[str, Server] = {}
         self._count = 0
@@ -222,9 +218,7 @@ class Servers:
     def get(self, kind: str) -> Server:
         """A server; skips the test where it is missing."""
         if kind not in self._servers:
-            directory = self._directory / kind
-            directory.mkdir(exist_ok=True)
-            self._servers[kind] = self._stack.enter_context(running(kind, directory))
+            self._servers[kind] = self._stack.enter_context(running(kind))
         return self._servers[kind]
 
     async def database(self, kind: str, directory: Path) -> str:
@@ -243,23 +237,22 @@ INSTALLATIONS: dict[str, type[Installation]] = {"postgresql": PostgreSQL, "mysql
 
 
 @contextlib.contextmanager
-def installation(kind: str, directory: Path) -> Iterator[Installation]:
+def installation(kind: str) -> Iterator[Installation]:
     """An installation of one's own, prepared; skips the test where the programs are missing."""
-    try:
-        made = INSTALLATIONS[kind](directory)
-        made.prepare()
-    except Missing as error:
-        pytest.skip(str(error))
-    try:
+    with contextlib.ExitStack() as stack:
+        try:
+            made = INSTALLATIONS[kind]()
+            stack.callback(made.close)
+            made.prepare()
+        except Missing as error:
+            pytest.skip(str(error))
         yield made
-    finally:
-        made.close()
 
 
 @contextlib.contextmanager
-def running(kind: str, directory: Path) -> Iterator[Server]:
-    """A server that runs in a directory; skips the test where it is missing."""
-    with installation(kind, directory) as made:
+def running(kind: str) -> Iterator[Server]:
+    """A server that runs; skips the test where it is missing."""
+    with installation(kind) as made:
         server = made.start()
         try:
             yield server
@@ -283,14 +276,3 @@ def _account() -> pwd.struct_passwd | None:
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(name)
     raise Missing("the tests run as root, and there is no other user to run the server as")
-
-
-def _open_up(directory: Path, account: pwd.struct_passwd | None) -> None:
-    """Make a directory that the account can reach: those of pytest are closed to others."""
-    if account is None:
-        return
-    os.chown(directory, account.pw_uid, account.pw_gid)
-    for parent in directory.parents:
-        mode = parent.stat().st_mode
-        if parent.owner() == "root" and not mode & 0o001 and "pytest" in str(parent):
-            parent.chmod(mode | 0o011)

@@ -1,4 +1,5 @@
-"""Commands of this service: ``start_business.py create-agent`` (``business/commands.py``)."""
+"""Commands of this service: ``start_business.py migrate``, ``create-agent`` and what they need (see
+``business/commands.py``)."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from business.commands import Command
 from shared.errors import KefuError, SettingsError
 
 from .auth import Passwords
+from .identity import NAME
 from .passwords import check_password
 from .store import agents
 from .store.agents import Role
@@ -54,7 +56,28 @@ def create_agent(settings: Settings, words: list[str]) -> int:
     return 0
 
 
-COMMANDS = {"create-agent": Command(create_agent)}
+def migrate(settings: Settings, words: list[str]) -> int:
+    """Bring the schema of the database up to date, one process at a time.
+
+    Raises:
+        SettingsError: there are words, or the database cannot be used.
+        StoreError: it cannot be reached, or refused.
+    """
+    if words:
+        raise SettingsError("usage: migrate")
+    sys.stdout.write(f"{NAME}: {asyncio.run(_migrate(settings.database.url))}\n")
+    return 0
+
+
+async def _migrate(url: str) -> str:
+    database = Database(url)
+    try:
+        return await database.migrate()
+    finally:
+        await database.close()
+
+
+COMMANDS = {"create-agent": Command(create_agent), "migrate": Command(migrate, every=True)}
 
 
 def _parse(words: list[str], default_site: int) -> _Wanted:

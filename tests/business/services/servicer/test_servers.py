@@ -54,9 +54,9 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def own(kind: str, tmp_path: Path) -> Iterator[Installation]:
+def own(kind: str) -> Iterator[Installation]:
     """A server that a test may end."""
-    with installation(kind, tmp_path) as made:
+    with installation(kind) as made:
         yield made
 
 

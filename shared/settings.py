@@ -360,7 +360,8 @@ class Servicer(Section):
     token_keys: Keys = Field(
         default=[],
         description="Keys that verify customers' tokens: texts of at least 32 characters"
-        " (HS256) or PEM public keys (RS256). The first signs demo tokens.",
+        " (HS256) or PEM public keys (RS256). All are good, so that a new one can be put before"
+        " the old.",
     )
     token_url: str = Field(
         default="",
@@ -412,7 +413,8 @@ class Servicer(Section):
     )
     cors_origins: Words = Field(
         default=[],
-        description="Origins (https://shop.example) of storefronts that call from elsewhere.",
+        description="Origins (https://shop.example) of storefronts whose pages may call the"
+        " customers' API from elsewhere.",
     )
     upload_dir: Annotated[str, Field(min_length=1)] = Field(
         default="var/upload",

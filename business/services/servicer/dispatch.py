@@ -32,7 +32,7 @@ async def dispatch(servicer: Servicer, request: web.Request, path: str) -> web.S
 
     Args:
         servicer: the running service.
-        request: GET or POST.
+        request: GET, POST, or OPTIONS by which browsers ask whether another origin may.
         path: ``module/controller/action``, as the client wrote it.
 
     Raises:
@@ -42,6 +42,21 @@ async def dispatch(servicer: Servicer, request: web.Request, path: str) -> web.S
     endpoint = TABLE.find(path)
     if endpoint is None:
         raise web.HTTPNotFound
+    is_customers = endpoint.path.startswith("api/")
+    if request.method == "OPTIONS":
+        answer: web.StreamResponse = web.Response(
+            status=204, headers={"Allow": "GET, POST, OPTIONS"}
+        )
+    else:
+        answer = await _answer(servicer, request, endpoint)
+    if is_customers:  # customers have tokens; what needs a cookie is for this site's pages only
+        servicer.web.allow_origin(request, answer)
+    return answer
+
+
+async def _answer(
+    servicer: Servicer, request: web.Request, endpoint: Endpoint
+) -> web.StreamResponse:
     call = Call(servicer, request, servicer.now(), servicer.web.address(request))
     try:
         params = await _read(call, endpoint)
@@ -51,7 +66,7 @@ async def dispatch(servicer: Servicer, request: web.Request, path: str) -> web.S
         if isinstance(answer, web.StreamResponse):
             return answer
         reply = answer if isinstance(answer, Reply) else Reply(answer)
-        return respond(success(endpoint.family, reply, servicer.now()))
+        return _respond(call, success(endpoint.family, reply, servicer.now()))
     except Refused as error:
         refused = error
     except StoreError as error:
@@ -60,7 +75,13 @@ async def dispatch(servicer: Servicer, request: web.Request, path: str) -> web.S
     except GatewayError as error:
         log.warning("%s: %s", endpoint.path, error)
         refused = Refused(UNREACHABLE)
-    return respond(failure(endpoint.family, refused, servicer.now()), refused.status)
+    return _respond(call, failure(endpoint.family, refused, servicer.now()), refused.status)
+
+
+def _respond(call: Call, envelope: dict[str, Any], status: int = 200) -> web.Response:
+    if call.refresh is not None:
+        envelope = {**envelope, "refreshtoken": call.refresh}
+    return respond(envelope, status)
 
 
 async def _read(call: Call, endpoint: Endpoint) -> dict[str, Any]:
@@ -81,7 +102,9 @@ async def _admit(
     """See who calls. Returns an answer for who may not, None for who may."""
     servicer = call.servicer
     if endpoint.caller is Caller.CUSTOMER:
-        call.member_id = servicer.tokens.member_of(to_word(params.get("token")))
+        token = to_word(params.get("token"))
+        call.member_id = servicer.tokens.member_of(token)
+        call.refresh = servicer.tokens.renewal(token, call.received)
     elif (door := _DOORS.get(endpoint.caller)) is not None:
         cookie = call.request.cookies.get(door.cookie, "")
         call.visitor = await servicer.sessions.find(cookie, door.role)

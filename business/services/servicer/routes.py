@@ -28,10 +28,12 @@ async def lifespan(app: web.Application) -> AsyncIterator[None]:
 
 
 def _both(table: web.RouteTableDef, path: str) -> Callable[[_Handler], _Handler]:
-    """Declare a handler for GET and POST, which all clients of the original use as they like."""
+    """Declare a handler for GET and POST, which all clients of the original use as they like, and
+    for the question that browsers ask before they let another origin's page do so."""
 
     def declare(handler: _Handler) -> _Handler:
         table.get(path)(handler)
+        table.options(path)(handler)
         return table.post(path)(handler)
 
     return declare

@@ -18,7 +18,7 @@ from shared.setting_names import refuse
 
 from . import presence
 from .agents import Agents
-from .auth import BindKeys, Passwords, Tokens, derive
+from .auth import BindKeys, Passwords, derive
 from .captchas import Captchas
 from .content import Checker
 from .customers import Customers
@@ -36,6 +36,7 @@ from .store import agents as store
 from .store.database import Database
 from .store.errors import StoreError
 from .store.pairs import Card
+from .tokens import Tokens
 from .uploads import Uploads
 from .waiting import Waiting
 from .web import Web
@@ -77,7 +78,8 @@ class Servicer:
         self.directory = Directory(self.database, self.is_demo)
         self.shop: Shop = _shop(settings.shop.url)
         self.web = Web(settings.trusted_proxies, own.cors_origins)
-        self.tokens = Tokens(_token_keys(settings, secrets), NAME)
+        derived = [derive(secret, f"tokens {NAME}").hex() for secret in secrets]
+        self.tokens = Tokens(_token_keys(settings), NAME, derived)
         self.bind_keys = BindKeys(secrets, NAME)
         self.passwords = Passwords()
         self.checker = Checker(Sanitizer(own.image_hosts), self.shop)
@@ -213,11 +215,9 @@ def _shop(url: str) -> Shop:
     return DemoShop()
 
 
-def _token_keys(settings: Settings, secrets: Sequence[str]) -> list[str]:
-    """The keys of customers' tokens. A demo without any signs its own; nobody else could."""
+def _token_keys(settings: Settings) -> list[str]:
+    """The shop's keys of customers' tokens. A demo needs none."""
     keys = list(settings.servicer.token_keys)
-    if settings.demo and not keys:
-        return [derive(secrets[0], f"demo tokens {NAME}").hex()]
-    if not keys:
-        log.warning("servicer.token_keys is empty: no customer can be let in")
+    if not keys and not settings.demo:
+        log.warning("servicer.token_keys is empty: no member of the shop can be let in")
     return keys

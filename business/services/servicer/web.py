@@ -10,6 +10,9 @@ from aiohttp import web
 
 from shared.setting_names import refuse
 
+ALLOWED_HEADERS = "Content-Type, X-Requested-With, Token, Authorization, Access-Token"
+"""What storefronts may send along: what the original's clients and their HTTP libraries do."""
+
 
 class Web:
     """Reads requests that may have come through proxies.
@@ -60,6 +63,20 @@ class Web:
             return True
         # By its name only: proxies pass ports on or do not.
         return bool(parts.hostname) and parts.hostname == host
+
+    def allow_origin(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Let pages of the configured origins read a response. Cookies are never allowed."""
+        if not self._origins:
+            return
+        response.headers.add("Vary", "Origin")
+        origin = request.headers.get("Origin", "")
+        if origin.lower() not in self._origins:
+            return
+        response.headers["Access-Control-Allow-Origin"] = origin
+        if request.method == "OPTIONS":
+            response.headers["Access-Control-Allow-Methods"] = "GET, POST"
+            response.headers["Access-Control-Allow-Headers"] = ALLOWED_HEADERS
+            response.headers["Access-Control-Max-Age"] = "86400"
 
     def _is_trusted(self, address: str) -> bool:
         try:

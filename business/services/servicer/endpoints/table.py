@@ -47,6 +47,7 @@ class Call:
         member_id: of a customer, else 0.
         visitor: account and login, of an agent or a back office.
         upload: the file that came, of endpoints that take one.
+        refresh: a customer's next token, where the one that came ends soon.
     """
 
     servicer: Servicer
@@ -56,6 +57,7 @@ class Call:
     member_id: int = 0
     visitor: Visitor | None = None
     upload: bytes | None = None
+    refresh: str | None = None
 
     @property
     def by(self) -> Visitor:

@@ -29,6 +29,7 @@ SETTINGS = {
     "servicer.disconnect_delay": 0.5,
     "servicer.say_rate": 0,
     "servicer.bind_refusals": 0,
+    "servicer.cors_origins": ["https://shop.example"],
 }
 """Of the stacks in these tests, where a test says nothing else."""
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from business.services.servicer.auth import BindKeys, Tokens
+from business.services.servicer.auth import BindKeys
+from business.services.servicer.tokens import Tokens
 from business.services.servicer.web import Web
 from shared.errors import SettingsError
 

@@ -163,7 +163,6 @@ class TestLimits:
             **SETTINGS,
             "servicer.upload_size": 5000,
             "servicer.upload_rate": 2,
-            "servicer.cors_origins": ["https://shop.example"],
         }
 
     async def test_size_and_number(self, own_desk: Desk) -> None:

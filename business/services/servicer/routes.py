@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 
 from aiohttp import web
 
@@ -10,11 +12,17 @@ from business.http import GATEWAY, SETTINGS
 
 from .dispatch import demo_token, dispatch, path_of_script
 from .endpoints.storefront import CONTROLLERS
+from .openapi import document, reference
 from .running import running, set_running
 from .service import Servicer
 
 routes = web.RouteTableDef()
 root_routes = web.RouteTableDef()
+
+_PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "X-Content-Type-Options": "nosniff",
+}
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -45,6 +53,20 @@ async def endpoint(request: web.Request) -> web.StreamResponse:
     return await dispatch(
         running(), request, "{module}/{controller}/{action}".format_map(request.match_info)
     )
+
+
+@routes.get("/openapi.json")
+@root_routes.get("/openapi.json")
+async def openapi(request: web.Request) -> web.StreamResponse:
+    """All endpoints, for programs."""
+    return web.json_response(document(), dumps=partial(json.dumps, ensure_ascii=False))
+
+
+@routes.get("/openapi.html")
+@root_routes.get("/openapi.html")
+async def openapi_page(request: web.Request) -> web.StreamResponse:
+    """All endpoints, for people."""
+    return web.Response(text=reference(), content_type="text/html", headers=_PAGE_HEADERS)
 
 
 @routes.get("/demo/token")

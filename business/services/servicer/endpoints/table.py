@@ -82,6 +82,7 @@ class Endpoint:
         changes: whether it changes something; with a cookie it then needs a script of our own.
         handler: returns the data of a success, a ``Reply``, or a whole response.
         takes_file: whether a file is uploaded to it, in the multipart field ``file``.
+        spelling: the path as it is written in documents.
     """
 
     path: str
@@ -90,12 +91,8 @@ class Endpoint:
     family: Family
     changes: bool
     handler: Handler
-    takes_file: bool = False
-
-    @property
-    def summary(self) -> str:
-        """What it does: the first line of the handler's docstring."""
-        return (self.handler.__doc__ or "").strip().partition("\n")[0]
+    takes_file: bool
+    spelling: str
 
 
 class Declarations:
@@ -138,6 +135,7 @@ class Declarations:
                 changes,
                 handler,
                 takes_file,
+                f"{self._module}/{path}",
             )
             self._rows.append(row)
             return handler

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
+from sqlalchemy import Connection
 
 from .identity import NAME, ORIGINAL
+from .store import office
 
 if TYPE_CHECKING:
     from .service import Servicer
@@ -15,13 +17,23 @@ PATH = "/wss" if NAME == ORIGINAL else f"/{NAME}"
 """Path of the socket, where the clients of the original look for it."""
 
 
-def client_config(socket_url: str) -> dict[str, Any]:
-    """The configuration as the clients of all lineages read it (CONTRACT 3.15, 4)."""
-    return {"type": "system", "applet": "", "third": "", "socket_url": socket_url}
+async def client_config(servicer: Servicer, request: web.Request, site_id: int) -> dict[str, Any]:
+    """What a shop has set, else the platform, as clients read it (CONTRACT 3.15, 4)."""
+
+    def query(connection: Connection) -> tuple[dict[str, Any], dict[str, Any]]:
+        return (
+            office.get_config(connection, site_id, office.SHOP_CONFIG),
+            office.get_config(connection, 0, office.SERVICER_CONFIG),
+        )
+
+    own, platform = await servicer.database.read(query)
+    value = {"type": "system", "applet": "", "third": "", "socket_url": ""} | own
+    found = value["socket_url"] or platform.get("web_socket") or _websocket_url(servicer, request)
+    return {**value, "socket_url": found}
 
 
-def websocket_url(servicer: Servicer, request: web.Request) -> str:
-    """Where sockets are to be opened: as set, else made from the request.
+def _websocket_url(servicer: Servicer, request: web.Request) -> str:
+    """Where sockets are to be opened: as the settings say, else made from the request.
 
     A proxy in front serves both under one host. Who names a port talks to this process directly,
     and then to the gateway's own port.

@@ -9,7 +9,7 @@ import datetime
 import html
 from typing import Any
 
-from ..client_config import client_config, websocket_url
+from ..client_config import client_config
 from ..envelope import PARAMETER_ERROR, Family, Refused, page
 from ..history import show_to_agent
 from ..params import MALFORMED, Number, Paged, Params, Word, limit_of, to_number
@@ -164,7 +164,8 @@ async def member_info(call: Call, params: MemberParams) -> Any:
 @OTHERS.add("config/config", Params)
 async def config(call: Call, params: Params) -> Any:
     """How customers reach the shop's agents, and where the console's socket goes."""
-    return {"value": client_config(websocket_url(call.servicer, call.request))}
+    value = await client_config(call.servicer, call.request, call.by.agent.site_id)
+    return {"value": value}
 
 
 @OTHERS.add("config/fastList", Params)

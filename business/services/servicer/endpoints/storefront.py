@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..cards import find_sku, show_sku
-from ..client_config import client_config, websocket_url
+from ..client_config import client_config
 from ..envelope import Family, Refused
 from ..params import Params
 from .customer import NO_SHOP, OrderParams, SiteParams, SkuParams, order_detail
@@ -62,14 +62,16 @@ async def sku_detail(call: Call, params: SkuParams) -> Any:
 CUSTOMER.add("order/detail", OrderParams)(order_detail)
 
 
-@ANYBODY.add("config/servicer", Params)
-async def config(call: Call, params: Params) -> Any:
+_KINDS = {"system": "niushop", "third": "third", "disable": "none"}
+
+
+@ANYBODY.add("config/servicer", SiteParams)
+async def config(call: Call, params: SiteParams) -> Any:
     """How customers reach the agents: for all kinds of pages at once, and for each."""
-    here = {"type": "niushop"}
-    return {
-        **client_config(websocket_url(call.servicer, call.request)),
-        **dict.fromkeys(("h5", "weapp", "pc", "app"), here),
-    }
+    site_id = params.site_id or call.servicer.default_site
+    value = await client_config(call.servicer, call.request, site_id)
+    each = {"type": _KINDS.get(value["type"], "niushop"), "third_url": value["third"]}
+    return {**value, "h5": each, "weapp": each, "pc": each, "app": each}
 
 
 endpoints = [*ANYBODY, *CUSTOMER]

@@ -46,10 +46,26 @@ async def test_configuration(desk: Desk) -> None:
     """For pages that read one for all, and for those that read one for their kind."""
     _, answer = await desk.get("/api/config/servicer")
     data = answer["data"]
-    assert (data["type"], data["h5"], data["weapp"]) == (
-        "system", {"type": "niushop"}, {"type": "niushop"},
-    )  # fmt: skip
+    here = {"type": "niushop", "third_url": ""}
+    assert (data["type"], data["h5"], data["weapp"]) == ("system", here, here)
     assert data["socket_url"] == f"{desk.stack.ws_url}/wss"
+
+
+async def test_configuration_of_a_shop(desk: Desk) -> None:
+    """What the back office has set is what the console and the pages get."""
+    value = '{"type":"third","applet":"","third":"https://help.example","socket_url":""}'
+    platform = '{"web_socket":"wss://chat.example/wss"}'
+    query = "INSERT INTO servicer_config (site_id, config_key, value) VALUES (?, ?, ?)"
+    desk.execute(query, 2, "SRRVICER_ROOT_CONFIG", value)
+    desk.execute(query, 0, "SERVICER_CONFIG", platform)
+    try:
+        _, answer = await desk.get("/api/config/servicer", site_id=2)
+        assert answer["data"]["h5"] == {"type": "third", "third_url": "https://help.example"}
+        async with desk.agent("carol") as carol:
+            found = (await carol.call("config/config"))["data"]["value"]
+            assert (found["type"], found["socket_url"]) == ("third", "wss://chat.example/wss")
+    finally:
+        desk.execute("DELETE FROM servicer_config")
 
 
 @pytest.mark.parametrize(

@@ -411,6 +411,13 @@ class Servicer(Section):
         description="Messages that a member or an agent may send per minute and business process."
         " 0: no limit.",
     )
+    visitors: bool = Field(
+        default=True, description="Whether customers who are not logged in may chat."
+    )
+    visitor_rate: Count = Field(
+        default=20,
+        description="New visitors per address, minute and business process. 0: no limit.",
+    )
     cors_origins: Words = Field(
         default=[],
         description="Origins (https://shop.example) of storefronts whose pages may call the"

@@ -38,6 +38,7 @@ from .store.errors import StoreError
 from .store.pairs import Card
 from .tokens import Tokens
 from .uploads import Uploads
+from .visitors import Visitors, card_of
 from .waiting import Waiting
 from .web import Web
 
@@ -85,6 +86,7 @@ class Servicer:
         self.checker = Checker(Sanitizer(own.image_hosts), self.shop)
         self.uploads = Uploads(own.upload_dir, own.upload_size, own.upload_rate)
         self.captchas = Captchas(self)
+        self.visitors = Visitors(self, own.visitors, own.visitor_rate)
         self.captcha_rate = Window(CAPTCHAS, MINUTE)
         self.says = Window(own.say_rate, MINUTE)
         self.bind_refusals = Window(own.bind_refusals, MINUTE)
@@ -147,6 +149,8 @@ class Servicer:
 
     async def card(self, member_id: int) -> Card:
         """A member as agents see it; a shop may not know everybody whom it gave a token."""
+        if visitor := card_of(member_id):
+            return visitor
         member = await self.shop.member(member_id)
         if member is None:
             return Card(member_id, f"会员{member_id}", "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import agent, catalogue, console, customer, login, office, storefront, upload
+from . import agent, catalogue, console, customer, login, office, storefront, upload, visitor
 from .table import Endpoint, Table
 
 __all__ = ["TABLE", "Endpoint"]
@@ -16,6 +16,7 @@ TABLE = Table(
         *login.endpoints,
         *upload.endpoints,
         *office.endpoints,
+        *visitor.endpoints,
         *storefront.endpoints,
     ]
 )

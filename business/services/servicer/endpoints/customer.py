@@ -42,10 +42,11 @@ class SiteParams(Params):
 
 
 class BindParams(SiteParams):
-    """Of ``bind``."""
+    """Of ``bind``. ``visitor_token``: of who was not logged in before, and has talked."""
 
     client_id: Word = ""
     bind_key: Word = ""
+    visitor_token: Word = ""
 
 
 class SayParams(SiteParams):
@@ -128,6 +129,7 @@ async def bind(call: Call, params: BindParams) -> Any:
         for key in keys:
             servicer.bind_refusals.add(key, call.received)
         raise Refused(BAD_SOCKET)
+    await servicer.visitors.merge(params.visitor_token, call.member_id)
     return describe(await servicer.customers.bind(call.member_id, site.site_id, params.client_id))
 
 

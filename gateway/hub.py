@@ -96,6 +96,7 @@ class Service(Generic[M]):
         hooks: names of the hooks that its latest worker defines.
         options: see ``ServiceOptions``.
         heartbeat: the heartbeat text as bytes, None where every text is a message.
+        tracked: its workers keep a record of each client, and so hear of its changes and its end.
         clients: open clients by connection number.
     """
 

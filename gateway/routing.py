@@ -202,10 +202,14 @@ class Routing:
 
     def _pass_on(self, client: Connection, codes: Iterable[int]) -> None:
         """Give a client's events to its worker; what it said itself comes before its end."""
+        is_new = True
         for code in codes:
             if code == protocol.CLOSE and client.held is not None:
+                if is_new and client.worker is not None:
+                    self._queue(client.worker, protocol.ADOPT, client)
                 self._take_up(client)
             self._queue_or_keep(code, client)
+            is_new = False
         if client.held is not None:
             self._take_up(client)
 
@@ -280,7 +284,7 @@ class Routing:
         if worker is not None:
             worker.clients -= 1
         service = client.service
-        if service is None or "on_close" not in service.hooks:
+        if service is None or not service.tracked:
             return
         if worker is not None and worker.leaving:
             worker.deferred.setdefault(client, []).append(protocol.CLOSE)
@@ -351,12 +355,14 @@ class Routing:
 
     def _serve_orphans(self, service: Service[Connection]) -> None:
         """A worker has come: what waited for one."""
+        kept: dict[Connection, list[int]] = {}
         for code, client in self._kept.pop(service, ()):
-            if client.worker is None:
-                client.worker = self._choose(service)
-                if client.state == OPEN and client.worker is not None:
-                    client.worker.clients += 1
-            self._pass_on(client, (code,))
+            kept.setdefault(client, []).append(code)
+        for client, codes in kept.items():
+            client.worker = self._choose(service)
+            if client.state == OPEN and client.worker is not None:
+                client.worker.clients += 1
+            self._pass_on(client, codes)
         for client in list(service.clients.values()):
             if client.worker is None:
                 self._hand_over(client)
@@ -368,7 +374,7 @@ class Routing:
                     self._take_up(client)
         for client in list(self._blocked.pop(service, ())):
             if client.held is not None:
-                if client.worker is None:  # it has closed since
+                if client.worker is None:  # it has closed since, and its CLOSE was dropped
                     client.worker = self._choose(service)
                 self._take_up(client)
 
@@ -378,7 +384,12 @@ class Routing:
             worker = client.worker = self._choose(client.service)
         if worker is not None:
             self._queue(worker, code, client)
-        elif client.service is not None:
+        elif client.service is not None and (
+            # A new worker does not know the client: it need not hear of an end that no hook wants.
+            code == protocol.CONNECT
+            or "on_close" in client.service.hooks
+            or client.held is not None
+        ):
             kept = self._kept.setdefault(client.service, deque())
             kept.append((code, client))
             if len(kept) > MAX_KEPT:
@@ -417,6 +428,7 @@ class Routing:
         if (
             client is not None
             and client.state != OPEN
+            and client.held is None
             and code in (protocol.ADOPT, protocol.CHANGED)
         ):
             return  # its CLOSE, which says everything, is on its way

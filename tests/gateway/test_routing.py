@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
+import random
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
@@ -66,12 +67,20 @@ class FakeClient(Member):
 class FakeWorker(Worker):
     """A worker that keeps what it is sent."""
 
-    __slots__ = ("sent",)
+    __slots__ = ("bench", "sent")
 
-    def __init__(self, bench: Bench, hooks: Iterable[str]) -> None:
+    def __init__(
+        self, bench: Bench, hooks: Iterable[str], options: ServiceOptions | None = None
+    ) -> None:
+        self.bench = bench
         self.sent: list[list[Any]] = []
-        services = [(bench.service, frozenset(hooks), ServiceOptions())]
-        super().__init__("w", lambda packed: self.sent.extend(unpack(packed)), services)
+        services = [(bench.service, frozenset(hooks), options or ServiceOptions())]
+        super().__init__("w", self._take, services)
+
+    def _take(self, packed: bytes) -> None:
+        for message in unpack(packed):
+            self.sent.append(message)
+            self.bench.log.append((self, message))
 
     @property
     def events(self) -> list[tuple[str, int]]:
@@ -98,6 +107,7 @@ class Bench:
         self.hub: Hub[Connection] = Hub()
         self.service: Service[Connection] = self.hub.service("talk")
         self.routing = Routing(self.hub, router, self._opened)
+        self.log: list[tuple[FakeWorker, list[Any]]] = []
 
     def _opened(self, client: Connection, service: Service[Connection]) -> None:
         client.state = OPEN
@@ -161,7 +171,8 @@ def test_a_client_stays_with_its_worker(bench: Bench) -> None:
 
 
 def test_only_what_a_service_wants_is_sent(bench: Bench) -> None:
-    """Without on_connect no CONNECT, without on_close no CLOSE; a tracked client is adopted."""
+    """A client of which the worker keeps no record is not spoken of; without on_connect it is
+    adopted instead, and its end told, so that the record ends too."""
     silent = bench.worker(["on_gateway_up"])
     bench.client().close()
     assert silent.events == [("GATEWAY_UP", -1)]
@@ -169,7 +180,7 @@ def test_only_what_a_service_wants_is_sent(bench: Bench) -> None:
     worker = other.worker(["on_message"])
     client = other.client()
     client.close()
-    assert worker.events == [("ADOPT", client.number)]
+    assert worker.events == [("ADOPT", client.number), ("CLOSE", client.number)]
 
 
 def test_without_worker_clients_wait_and_are_served_in_order(bench: Bench) -> None:
@@ -383,6 +394,64 @@ class TestLost:
         assert bench.routing.kept_dropped == 2
         assert new.events[0] == ("GATEWAY_UP", -1)
 
+    def test_last_words_without_any_worker_come_before_the_end(self, bench: Bench) -> None:
+        """A client speaks while no worker is there, and closes: whoever comes hears both, in that
+        order, whether or not the client's CONNECT had been acknowledged."""
+        old = bench.worker()
+        known = bench.client()
+        bench.ack_all(old)
+        fresh = bench.client()
+        bench.routing.worker_lost(old)
+        for client in (known, fresh):
+            client.say(b"1", b"2")
+            client.close()
+        new = bench.worker()
+        k, f = known.number, fresh.number
+        assert [kind for kind, n in new.events if n == k] == ["ADOPT", "TEXT", "TEXT", "CLOSE"]
+        assert [kind for kind, n in new.events if n == f] == ["CONNECT", "TEXT", "TEXT", "CLOSE"]
+
+    def test_last_words_to_a_leaving_worker_come_before_the_end(self, bench: Bench) -> None:
+        """The same while the old worker is not done with the client yet."""
+        old = bench.worker()
+        client = bench.client()
+        new = bench.worker()
+        bench.routing.worker_leaves(old)
+        client.say(b"last words")
+        client.close()
+        bench.ack_all(old)
+        assert [kind for kind, _ in new.events] == ["ADOPT", "TEXT", "CLOSE"]
+
+    def test_last_words_behind_a_full_window_come_before_the_end(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The same where they were held for want of space when their worker died."""
+        monkeypatch.setattr(routing, "WINDOW_MESSAGES", 2)
+        old = bench.worker()
+        client = bench.client()
+        client.say(b"lost", b"2", b"3")
+        client.close()
+        new = bench.worker()
+        bench.routing.worker_lost(old)
+        for _ in range(4):
+            bench.ack_all(new)
+        assert [kind for kind, _ in new.events] == ["CONNECT", "TEXT", "TEXT", "CLOSE"]
+        assert new.texts() == [b"2", b"3"]
+
+    def test_nothing_is_kept_of_who_closed_without_interest(self, bench: Bench) -> None:
+        """Where no hook wants the end, a new worker hears of a closed client only what it had said,
+        and then lets go of it."""
+        old = bench.worker(["on_message"])
+        speaks, silent = bench.client(), bench.client()
+        bench.routing.worker_lost(old)
+        speaks.say(b"last words")
+        for client in (speaks, silent):
+            client.close()
+        new = bench.worker(["on_message"])
+        assert [kind for kind, _ in new.events] == ["ADOPT", "TEXT", "CLOSE"]
+        assert new.texts() == [b"last words"]
+        assert not any(bench.routing._blocked.values())
+        assert not any(bench.routing._kept.values())
+
 
 class TestReport:
     """on_gateway_up is told when something may have been missed, to one worker."""
@@ -412,6 +481,30 @@ class TestReport:
         bench.routing.worker_lost(old)  # its BYE
         assert self.reports(bench.worker(self.HOOKS)) == 0
 
+    def test_a_report_that_was_not_sent_goes_to_another(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A worker leaves with the report still in its backlog: another one, or the next, gets all
+        of it."""
+        monkeypatch.setattr(routing, "WINDOW_MESSAGES", 2)
+        monkeypatch.setattr(routing, "REPORT_PART", 1)
+        for others in (1, 0):
+            bench = Bench()
+            silent = bench.worker()
+            numbers = {bench.client().number for _ in range(4)}
+            bench.ack_all(silent)
+            bench.routing.worker_leaves(silent)
+            told = bench.worker(self.HOOKS)
+            told_first = bench.worker(self.HOOKS) if others else None
+            bench.routing.worker_leaves(told)
+            another = told_first or bench.worker(self.HOOKS)
+            for worker in (told, another):
+                for _ in range(5):
+                    bench.ack_all(worker)
+            parts = [fields for code, *fields in another.sent if code == protocol.GATEWAY_UP]
+            assert parts[-1][2] is True
+            assert {row[0] for _, _, _, rows in parts for row in rows} == numbers
+
     def test_a_large_report_comes_in_parts(
         self, bench: Bench, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -436,6 +529,42 @@ def test_changes_are_told_to_the_worker_of_the_client(bench: Bench) -> None:
     code, _seq, number, uid, groups, session = worker.sent[-1]
     assert (code, number, uid) == (protocol.CHANGED, client.number, "7")
     assert (groups, session) == ([], b"")
+
+
+def test_who_spoke_before_its_service_was_known_is_heard(bench: Bench) -> None:
+    """A client that was kept until its service was known, and spoke meanwhile, goes on."""
+    worker = bench.worker()
+    client = FakeClient(bench)
+    client.held = [b"early"]
+    assert bench.routing.connected(cast(Connection, client), bench.service)
+    assert worker.texts() == [b"early"]
+    assert client.held is None
+
+
+def test_hooks_count_from_ready_on(bench: Bench) -> None:
+    """What a worker says of a service counts when it is ready: one that says hello and then fails
+    to start changes nothing for the others."""
+    old = bench.worker()
+    client = bench.client()
+    FakeWorker(bench, ["on_connect"], ServiceOptions(None, 5))
+    client.say(b"still wanted")
+    client.close()
+    assert bench.service.options == ServiceOptions()
+    assert [kind for kind, _ in old.events] == ["CONNECT", "TEXT", "CLOSE"]
+
+
+def test_a_worker_that_leaves_gets_nothing_any_more(bench: Bench) -> None:
+    """READY after LEAVE, a close, a change: nothing of it goes to a worker that is on its way."""
+    worker = bench.worker()
+    client = bench.client()
+    bench.routing.worker_leaves(worker)
+    before = len(worker.sent)
+    bench.routing.worker_ready(worker)
+    bench.routing.changed(cast(Connection, client))
+    bench.client()
+    client.close()
+    assert len(worker.sent) == before
+    assert not bench.routing.has_worker(bench.service)
 
 
 def check_random_life(seed: Callable[[int], int]) -> None:
@@ -485,7 +614,124 @@ def test_planned_changes_lose_and_double_nothing(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Random lives with planned handovers only: every event is told exactly once."""
-    import random
-
     monkeypatch.setattr(routing, "WINDOW_MESSAGES", 7)
     check_random_life(random.Random(seed).randrange)
+
+
+class HardLife:
+    """Workers come, leave and die at any time, sometimes all of them; clients go on."""
+
+    def __init__(self, chance: random.Random, hooks: Iterable[str]) -> None:
+        self.chance = chance
+        self.hooks = frozenset(hooks)
+        self.bench = Bench()
+        self.workers: list[FakeWorker] = []
+        self.clients: list[FakeClient] = []
+        self.said: Counter[int] = Counter()
+        self.heard: dict[int, list[bytes]] = defaultdict(list)
+        self.acked: set[tuple[str, int]] = set()
+        self.known: dict[FakeWorker, set[int]] = defaultdict(set)
+        self.ended: set[int] = set()
+        self._seen = 0
+
+    def live(self, turns: int) -> None:
+        """Let things happen; every event must be one that may come then."""
+        acts = (
+            [self.come] * 6 + [self.speak] * 12 + [self.go] * 3 + [self.acknowledge] * 5
+            + [self.worker_comes, self.worker_leaves] * 2 + [self.worker_dies]
+        )  # fmt: skip
+        for _ in range(turns):
+            self.chance.choice(acts)()
+            self.look()
+        self.worker_comes()
+        while any(worker.unacked for worker in self.workers):
+            self.acknowledge()
+            self.look()
+
+    def come(self) -> None:
+        self.clients.append(self.bench.client())
+
+    def speak(self) -> None:
+        for client in self.some(self.clients):
+            if client.state == OPEN:
+                self.said[client.number] += 1
+                client.say(b"%d" % self.said[client.number])
+
+    def go(self) -> None:
+        for client in self.some(self.clients):
+            if client.state == OPEN:
+                client.close()
+
+    def worker_comes(self) -> None:
+        self.workers.append(self.bench.worker(self.hooks))
+
+    def worker_leaves(self) -> None:
+        for worker in self.some(self.workers):
+            self.bench.routing.worker_leaves(worker)
+
+    def worker_dies(self) -> None:
+        for worker in self.some(self.workers):
+            self.workers.remove(worker)
+            self.bench.routing.worker_lost(worker)
+
+    def acknowledge(self) -> None:
+        """A worker is done with some of its events, not always the first ones."""
+        for worker in self.some([worker for worker in self.workers if worker.unacked]):
+            seqs = list(worker.unacked)
+            done = self.chance.sample(seqs, self.chance.randint(1, len(seqs)))
+            for code, client, _ in [worker.unacked[seq] for seq in done]:
+                if client is not None:
+                    self.acked.add((describe(code), client.number))
+            self.bench.routing.acknowledged(worker, 0, done)
+
+    def some(self, choices: list[Any]) -> list[Any]:
+        return [self.chance.choice(choices)] if choices else []
+
+    def look(self) -> None:
+        """Judge the events since the last look."""
+        for worker, (code, *fields) in self.bench.log[self._seen :]:
+            kind = describe(code)
+            if kind == "LEFT":
+                assert not worker.unacked
+                continue
+            number = fields[1] if kind == "TEXT" else fields[2]
+            if kind == "TEXT":
+                assert number in self.known[worker], "for a worker that does not know the client"
+                assert number not in self.ended, "after the end"
+                self.heard[number].append(fields[2])
+            else:
+                assert (kind, number) not in self.acked or kind == "ADOPT", "done already"
+                self.known[worker].add(number)
+            if kind == "CLOSE":
+                self.ended.add(number)
+        self._seen = len(self.bench.log)
+
+
+@pytest.mark.parametrize("hooks", [ALL_HOOKS, ("on_message", "on_close"), ("on_message",)], ids=len)
+@pytest.mark.parametrize("seed", range(25))
+def test_hard_lives_keep_the_order(
+    seed: int, hooks: Iterable[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever comes, leaves or dies: a client's messages are sent once each, in order, to workers
+    that know it, and its end after them; nothing that was done is told again. In the end nothing is
+    held, and every client that is there has a worker."""
+    monkeypatch.setattr(routing, "WINDOW_MESSAGES", 5)
+    life = HardLife(random.Random(seed), hooks)
+    life.live(600)
+    assert len(life.clients) > 50
+    for client in life.clients:
+        assert life.heard[client.number] == [
+            b"%d" % number for number in range(1, life.said[client.number] + 1)
+        ]
+        assert client.held is None
+        assert client.unacked == 0
+        if client.state == OPEN:
+            assert client.worker in life.workers
+            assert client.number in life.known[client.worker]
+            assert client.number not in life.ended
+        elif "on_close" in hooks:
+            assert client.number in life.ended
+    open_clients = sum(client.state == OPEN for client in life.clients)
+    assert sum(worker.clients for worker in life.workers) == open_clients
+    assert not any(life.bench.routing._kept.values())
+    assert not any(life.bench.routing._blocked.values())

@@ -138,13 +138,19 @@ def assign(
     """Give an agent what a customer has said to nobody since a message, in a locked conversation.
 
     Returns:
-        All messages since then, in their order, at most ``MAX_ASSIGNED``: the first ones. Whoever
-        needs more reads the conversation.
+        These messages, and the automatic replies among them, in their order; at most
+        ``MAX_ASSIGNED``, the first ones. Whoever needs more reads the conversation.
     """
-    since = (table.c.shop_id == site_id, table.c.member_id == member_id, table.c.id >= first_id)
-    unassigned = (table.c.servicer_id == 0, table.c.type == int(Side.CUSTOMER))
-    connection.execute(update(table).where(*since, *unassigned).values(servicer_id=servicer_id))
-    return _rows(connection, select(table).where(*since).order_by(table.c.id).limit(MAX_ASSIGNED))
+    since = (
+        table.c.shop_id == site_id,
+        table.c.member_id == member_id,
+        table.c.id >= first_id,
+        table.c.servicer_id == 0,
+    )
+    rows = _rows(connection, select(table).where(*since).order_by(table.c.id).limit(MAX_ASSIGNED))
+    said = (*since, table.c.type == int(Side.CUSTOMER))
+    connection.execute(update(table).where(*said).values(servicer_id=servicer_id))
+    return [{**row, "servicer_id": 0 if row["type"] else servicer_id} for row in rows]
 
 
 def find_sent(connection: Connection, sender: str, own_id: str) -> tuple[int, bool] | None:

@@ -106,6 +106,7 @@ async def test_what_waits_is_given_to_one_agent(database: Database) -> None:
         say(connection, 20, card, "before", servicer_id=7)
         first = say(connection, 20, card, "one")
         say(connection, 20, card, "automatic", side=Side.AGENT)
+        say(connection, 20, card, "another's", servicer_id=7)
         say(connection, 20, card, "two")
         talk = conversations.lock(connection, 20, 1, NOW.timestamp())
         assert talk.waiting_id == first

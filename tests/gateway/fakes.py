@@ -8,6 +8,7 @@ from typing import Any, cast
 from gateway.connection import OPEN, WAITING, Connection
 from gateway.hub import Service
 from gateway.server import Gateway
+from shared.child import as_settings
 from shared.protocol import ServiceOptions
 
 MASK = b"\x37\xfa\x21\x3d"
@@ -64,6 +65,42 @@ def server_frames(data: bytes) -> list[tuple[int, bytes]]:
         found.append((data[0] & 15, data[start : start + size]))
         data = data[start + size :]
     return found
+
+
+def settings_of(port: int, secret: Any = "s" * 40, **settings: Any) -> Any:
+    """What a gateway needs to know, as it is told by its supervisor.
+
+    Args:
+        port: inner port.
+        secret: one, or a pair.
+        settings: to be changed; a dict for a group of settings.
+    """
+    usual: dict[str, Any] = {
+        "secret": secret,
+        "trusted_proxies": [],
+        "register": {"addresses": []},
+        "tls": {"certificate": "", "key": ""},
+        "gateway": {
+            "lan_ip": "127.0.0.1",
+            "lan_port": port,
+            "lan_listen": "",
+            "max_message_size": 65536,
+            "max_send_buffer": 2**20,
+            "max_connections": 0,
+            "max_connections_per_address": 0,
+            "allowed_origins": [],
+            "router": "least",
+            "ping_interval": 0,
+            "ping_not_response_limit": 1,
+            "handshake_timeout": 10,
+            "worker_wait": 5,
+            "default_service": "servicer",
+        },
+        "inner": {"heartbeat_interval": 5.0, "heartbeat_timeout": 15.0},
+    }
+    for name, value in settings.items():
+        usual[name] = {**usual[name], **value} if isinstance(value, dict) else value
+    return as_settings(usual)
 
 
 class FakeTransport(asyncio.Transport):

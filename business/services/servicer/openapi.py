@@ -47,6 +47,7 @@ _SCHEMAS: Json = {
             "message": _TEXT,
             "data": {"description": "Of the endpoint."},
             "timestamp": {"type": "integer", "description": "Unix time, seconds."},
+            "refreshtoken": {"type": "string", "description": "Instead of one that ends soon."},
             "error_code": {
                 "enum": ["TOKEN_ERROR", "TOKEN_EXPIRE", "TOKEN_NOT_EXIST"],
                 "description": "Why a token is not taken.",

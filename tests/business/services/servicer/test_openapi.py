@@ -95,7 +95,7 @@ async def test_they_are_served(desk: Desk, prefix: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-@pytest.mark.parametrize("value", [None, "x", "1", "-1", "9" * 30, "null", "\0'\"<%_"])
+@pytest.mark.parametrize("value", [None, "1", "9" * 30, "\0'\"<%_"])
 async def test_answers_are_as_described(desk: Desk, method: str, value: str | None) -> None:
     """Of every endpoint, whatever is sent in all parameters; and nothing fails inside."""
     async with desk.agent("alice") as alice:

@@ -350,7 +350,9 @@ class Shop(Section):
     """The shop's own data."""
 
     url: str = Field(
-        default="", description="Where members, goods and orders are read. Empty: demo shop."
+        default="",
+        description="Where members, goods and orders are read. Not supported yet: must be"
+        " empty, which is the demo shop.",
     )
 
 
@@ -365,7 +367,8 @@ class Servicer(Section):
     )
     token_url: str = Field(
         default="",
-        description="URL of the shop that answers with the member of a token. Empty: none.",
+        description="URL of the shop that answers with the member of a token. Not supported yet:"
+        " must be empty.",
     )
     default_site: Annotated[int, Field(ge=1)] = Field(
         default=1, description="Shop of customers that name none."

@@ -78,6 +78,10 @@ class Servicer:
         self.database = Database(settings.database.url)
         self.directory = Directory(self.database, self.is_demo)
         self.shop: Shop = _shop(settings.shop.url)
+        if own.token_url:
+            raise refuse(
+                "servicer.token_url", own.token_url, "is not supported yet; leave it empty"
+            )
         self.web = Web(settings.trusted_proxies, own.cors_origins)
         derived = [derive(secret, f"tokens {NAME}").hex() for secret in secrets]
         self.tokens = Tokens(_token_keys(settings), NAME, derived)

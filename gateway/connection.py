@@ -159,8 +159,6 @@ class Connection(Member, asyncio.Protocol):
             start = position + 6
             if size == 126:
                 start += 2
-                if start > end:
-                    break
                 size = data[position + 2] << 8 | data[position + 3]
             stop = start + size
             if stop > end or size > limit:

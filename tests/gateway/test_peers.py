@@ -499,9 +499,10 @@ async def test_memory_outlives_a_connection_that_breaks_late(
     assert len(bench.peers.status()) == 2
     old.close()
     await asyncio.sleep(0.4)
-    assert await new.ask(protocol.SEND_TO_CLIENT, *fields, number=1) is True
+    newest = await bench.caller()
+    assert await newest.ask(protocol.SEND_TO_CLIENT, *fields, number=1) is True
     assert len(bench.received(client)) == 1
-    new.close()
+    newest.close()
     await eventually(lambda: "c1" not in bench.peers._memories)
 
 

@@ -495,7 +495,7 @@ async def test_memory_outlives_a_connection_that_breaks_late(
     fields = (client.number, TEXT, b"x")
     old = await bench.caller()
     assert await old.ask(protocol.SEND_TO_CLIENT, *fields, number=1) is True
-    new = await bench.caller()
+    await bench.caller()
     assert len(bench.peers.status()) == 2
     old.close()
     await asyncio.sleep(0.4)

@@ -81,11 +81,13 @@ class TestLife:
                 note("lifespan end")
             """,
         )
-        async with bench.stack() as stack, connect(stack.ws_url) as client:
-            await client.send("x")
-            await eventually(lambda: bench.notes("message"))
-            await stack.business_command("stop")
-            assert await client.recv() == "done"
+        async with bench.stack().only_gateway() as stack:
+            await stack.start_business()  # its first hook asks the gateway something
+            async with connect(stack.ws_url) as client:
+                await client.send("x")
+                await eventually(lambda: bench.notes("message"))
+                await stack.business_command("stop")
+                assert await client.recv() == "done"
         assert [note["what"] for note in bench.notes()] == [
             "worker start",
             "lifespan begin",

@@ -41,11 +41,11 @@ class Bench:
         self._closed = False
 
     async def close(self) -> None:
-        for peer in self.made:
-            peer.close()
         if not self._closed:
             self._closed = True
             await within(self.peers.close())
+        for peer in self.made:
+            peer.close()
 
     def peer(self, secret: str = SECRET, port: int = 0) -> RawPeer:
         """A connection that has said nothing yet."""
@@ -100,6 +100,7 @@ class RawPeer:
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.socket = self.context.socket(zmq.DEALER)
         self.socket.linger = 0
+        self.socket.sndhwm = self.socket.rcvhwm = 0  # a test may send more than ZeroMQ would queue
         curve.protect_client(
             self.socket, curve.peer_keys(secret), curve.gateway_keys(secret).public
         )

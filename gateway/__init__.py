@@ -1,6 +1,7 @@
 """The gateway process: holds the client sockets and knows nothing of what is said on them.
 
-``server`` assembles it; ``connection`` is one socket; ``hub`` the indexes; ``peers`` the inner
+``server`` assembles it; ``connection`` is one socket, ``handshake``, ``websocket``
+and ``frames`` what is said on it; ``hub`` the indexes; ``peers`` the inner
 sockets; ``routing`` decides which worker gets an event; ``commands`` executes what peers ask for;
 ``register`` is the other process kind started here. Nothing of hooks or shops lives here.
 """

@@ -212,6 +212,10 @@ class Connection(Member, asyncio.Protocol):
                 self.gateway.closing(self)
             elif protocol.is_between_messages:
                 self.websocket = None
+        elif self.state == HANDSHAKE and not self.transport.is_closing():
+            if isinstance(protocol, websocket.Handshake) and protocol.is_too_large:
+                self.gateway.handshakes_refused += 1
+                self.transport.abort()
 
     def _deliver(self, messages: list[tuple[int, bytes]]) -> None:
         service = self.service
@@ -314,14 +318,18 @@ class Connection(Member, asyncio.Protocol):
         protocol = self.websocket
         if protocol is None:
             return
+        size = 0
         for data in protocol.data_to_send():
             if self.transport.is_closing():
                 return
             if data:
                 self.flush()
                 self.transport.write(data)
+                size += len(data)
             else:
                 self.transport.close()  # after what is buffered has been written
+        if size and self.state in (WAITING, OPEN):
+            self.gateway.wrote(self, size)  # answers to pings must not pile up either
 
     # Closing
 

@@ -384,6 +384,13 @@ class Gateway:
             if size > limit:
                 self.clockwork.congested(client, size, len(piece))
 
+    def wrote(self, client: Connection, written: int) -> None:
+        """So many bytes were written to a client beside the turn's."""
+        self.bytes_out += written
+        size = client.transport.get_write_buffer_size()
+        if size > self._max_send_buffer:
+            self.clockwork.congested(client, size, written)
+
     # Looking inside
 
     def status(self) -> dict[str, Any]:

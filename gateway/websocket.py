@@ -18,6 +18,10 @@ _quiet = logging.getLogger("kefu.websockets")
 _quiet.setLevel(logging.CRITICAL)
 
 
+MAX_HANDSHAKE = 64 * 1024
+"""Bytes of a request at most. The library alone would keep a megabyte of headers."""
+
+
 class WebSocket(Protocol):
     """An open connection.
 
@@ -68,7 +72,24 @@ class WebSocket(Protocol):
 
 
 class Handshake(ServerProtocol, WebSocket):
-    """A connection from its first byte on."""
+    """A connection from its first byte on.
+
+    Attributes:
+        is_too_large: more than ``MAX_HANDSHAKE`` bytes have come.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._received = 0
+        super().__init__(*args, **kwargs)
+
+    def receive_data(self, data: bytes | bytearray) -> None:
+        """Take what came from the network."""
+        self._received += len(data)
+        super().receive_data(data)
+
+    @property
+    def is_too_large(self) -> bool:
+        return self._received > MAX_HANDSHAKE
 
 
 def beginning(origins: list[Any] | None, max_size: int) -> Handshake:

@@ -194,6 +194,7 @@ class FakeGateway:
         opens: whether clients are opened at the end of their handshake.
         greeting: a frame that a worker sends to each client at once.
         requests: (path, headers) of the handshakes.
+        written: sizes of what connections wrote by themselves.
         left_with: (code, reason, was open) of clients that can no longer be reached.
     """
 
@@ -213,6 +214,7 @@ class FakeGateway:
         self.left_with: list[tuple[int, str, bool]] = []
         self.closing_clients: list[Connection] = []
         self.lost: list[Connection] = []
+        self.written: list[int] = []
 
     def connection_made(self, client: Connection) -> None:
         pass
@@ -237,6 +239,9 @@ class FakeGateway:
 
     def closing(self, client: Connection) -> None:
         self.closing_clients.append(client)
+
+    def wrote(self, client: Connection, written: int) -> None:
+        self.written.append(written)
 
     def connection_lost(self, client: Connection) -> None:
         self.lost.append(client)

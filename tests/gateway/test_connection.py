@@ -545,6 +545,22 @@ def test_nothing_is_refused_before_it_is_whole() -> None:
         assert connection.state == HANDSHAKE
 
 
+def test_an_endless_request_is_cut_off() -> None:
+    """Headers that never end are not collected for as long as the handshake may take."""
+    gateway = FakeGateway()
+    connection, transport = connect(gateway)
+    connection.data_received(request()[:-2])
+    size = 0
+    while not transport.closed:
+        header = b"X-%d: %s\r\n" % (size, b"y" * 4000)
+        connection.data_received(header)
+        size += len(header)
+        assert size < 100_000
+    assert transport.aborted
+    assert transport.written == b""
+    assert gateway.handshakes_refused == 1
+
+
 @pytest.mark.parametrize(
     ("origin", "status"),
     [

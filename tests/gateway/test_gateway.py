@@ -19,6 +19,7 @@ from tests.support.timing import SECOND, TIMEOUT, eventually, within
 
 from .fakes import (
     CLOSE,
+    PING,
     TEXT,
     FakeTransport,
     client_frame,
@@ -335,6 +336,20 @@ async def test_slow_clients_are_closed(make: Make) -> None:
     assert quick.state == OPEN
     assert bench.gateway.status()["slow_closed"] == 1
     assert bench.events[-1][-2:] == (4000, "too slow")
+
+
+async def test_who_asks_and_does_not_listen_is_slow(make: Make) -> None:
+    """Answers to pings that the client does not take count as everything else does."""
+    bench = make(gateway={"max_send_buffer": 1000})
+    bench.worker()
+    client = bench.client()
+    ping = client_frame(PING, b"x" * 125)
+    for _ in range(100):
+        if client.state == OPEN:
+            client.data_received(ping)
+            transport_of(client).buffered += 127
+    assert client.close_code == 4000
+    assert bench.gateway.status()["slow_closed"] == 1
 
 
 # Looking inside

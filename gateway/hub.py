@@ -163,10 +163,6 @@ class Hub(Generic[M]):
         for group in groups_of(member):
             service.groups.discard(group, member)
 
-    def find(self, service: Service[M], number: int) -> M | None:
-        """The client of this number if it is one of this service."""
-        return service.clients.get(number)
-
     def bind(self, member: M, uid: str) -> bool:
         """Give a client its uid in place of the one it had. Returns whether that changed it."""
         service = member.service

@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench check format docs environment clean
+.PHONY: help run test bench check format docs web environment clean
 
 help:
 	@echo 'make run      the demo shop on loopback; prints its URLs and what to try'
@@ -13,12 +13,16 @@ help:
 	@echo 'make check    format, lint, strict types'
 	@echo 'make format   put the code into its format'
 	@echo 'make docs     write what is made from the code: reference pages, sample of the settings'
+	@echo 'make web      build the pages (make run and make test do so when they have changed)'
 	@echo 'make clean    remove what all of these made, except for var/'
 
-run: $(READY)
+run: web
 	@$(BIN)/python -m scripts.run
 
-test: $(READY)
+web: $(READY)
+	@$(BIN)/python -m scripts.web build
+
+test: web
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
 bench: $(READY)
@@ -28,10 +32,12 @@ check: $(READY)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/python -m scripts.web check
 
 format: $(READY)
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+	@$(BIN)/python -m scripts.web format
 
 docs: $(READY)
 	@$(BIN)/python -m shared.settings_docs
@@ -50,4 +56,5 @@ $(READY): pyproject.toml scripts/environment.py
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf web/node_modules business/services/servicer/dist
 	find . -name __pycache__ -prune -exec rm -rf {} +

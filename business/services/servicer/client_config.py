@@ -28,11 +28,11 @@ async def client_config(servicer: Servicer, request: web.Request, site_id: int) 
 
     own, platform = await servicer.database.read(query)
     value = {"type": "system", "applet": "", "third": "", "socket_url": ""} | own
-    found = value["socket_url"] or platform.get("web_socket") or _websocket_url(servicer, request)
+    found = value["socket_url"] or platform.get("web_socket") or websocket_url(servicer, request)
     return {**value, "socket_url": found}
 
 
-def _websocket_url(servicer: Servicer, request: web.Request) -> str:
+def websocket_url(servicer: Servicer, request: web.Request) -> str:
     """Where sockets are to be opened: as the settings say, else made from the request.
 
     A proxy in front serves both under one host. Who names a port talks to this process directly,

@@ -15,6 +15,7 @@ from .endpoints.table import Call, Caller
 from .envelope import Busy, Forbidden, Refused, Reply, failure, respond, success
 from .identity import NAME
 from .multipart import read_multipart
+from .pages import address_of
 from .params import read_params, to_word
 from .service import Servicer
 from .store.errors import StoreError
@@ -42,6 +43,8 @@ async def dispatch(servicer: Servicer, request: web.Request, path: str) -> web.S
     endpoint = TABLE.find(path)
     if endpoint is None:
         raise web.HTTPNotFound
+    if (address := address_of(endpoint.path, request)) is not None:
+        return web.Response(status=302, headers={"Location": address})
     is_customers = endpoint.path.startswith("api/")
     if request.method == "OPTIONS":
         answer: web.StreamResponse = web.Response(

@@ -1,60 +1,166 @@
-"""The login page: a plain form that works without anything else being installed."""
+"""The pages: agents' console, customers' chat, back office, and a demo shop that shows all of it.
+
+They are built from ``web/`` into ``dist/`` beside this file (``make web``), and are the same for
+every service: which one they belong to is written into them here.
+"""
 
 from __future__ import annotations
 
-_LOGIN = """<!doctype html>
-<html lang="zh-CN">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>客服登录</title>
-</head>
-<body>
-<h1>客服登录</h1>
-<form id="login" method="post" action="%(path)s">
-<p><label>账号 <input name="username" autocomplete="username" required></label></p>
-<p><label>密码 <input name="password" type="password" autocomplete="current-password"
- required></label></p>
-<p id="captcha" hidden><label>验证码 <input name="captcha" autocomplete="off" maxlength="4"></label>
-<input name="captcha_id" type="hidden"> <img alt="验证码" width="130" height="44"></p>
-<p><button>登录</button></p>
-<p id="answer" role="status"></p>
-</form>
-<script>
-const form = document.getElementById("login");
-const answer = document.getElementById("answer");
-const captcha = document.getElementById("captcha");
-const image = captcha.querySelector("img");
-async function draw() {
-  const result = await (await fetch("captcha")).json();
-  if (result.code !== 0) return;
-  image.src = result.data.img;
-  form.elements.captcha_id.value = result.data.id;
-  form.elements.captcha.value = "";
-  captcha.hidden = false;
+import hashlib
+import logging
+import re
+import urllib.parse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from .client_config import websocket_url
+from .identity import NAME, ORIGINAL
+
+if TYPE_CHECKING:
+    from .service import Servicer
+
+log = logging.getLogger(__name__)
+
+DIST = Path(__file__).parent / "dist"
+
+PREFIX = "" if NAME == ORIGINAL else f"/{NAME}"
+"""In front of the pages' paths."""
+
+NOT_BUILT = "The pages have not been built; `make web` builds them.\n"
+
+_NAMES = ("console", "chat", "admin", "demo")
+_SERVICE = re.compile(r'(<meta name="kefu-service" content=")[^"]*(")')
+_ASSET = re.compile(r"[\w-]+(\.[\w-]+)*\.(js|css|svg|png|webp|woff2|mp3|json)")
+
+_FOREVER = "public, max-age=31536000, immutable"
+"""For files that have a hash of their content in their name."""
+
+_ADDRESSES = {
+    "servicer/index/index": "/console",
+    "servicer/index/history": "/console#/history",
+    "servicer/login/login": "/console",
+    "shop/login/login": "/admin",
+    "admin/login/login": "/admin",
 }
-image.addEventListener("click", draw);
-form.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const response = await fetch(form.action, {
-    method: "POST",
-    body: new URLSearchParams(new FormData(form)),
-    headers: {"X-Requested-With": "XMLHttpRequest"},
-  });
-  const result = await response.json();
-  answer.textContent = result.code === 0 ? "登录成功" : result.message;
-  if (result.code !== 0 && (!captcha.hidden || result.message === "请输入验证码")) await draw();
-});
-</script>
-</body>
-</html>
-"""
+"""Pages of the original, and those that took their place."""
 
 
-def login_page(path: str) -> str:
-    """The page, complete.
+class Pages:
+    """Serves the pages and what they load.
 
     Args:
-        path: of the endpoint that it belongs to.
+        servicer: the running service.
+        origins: of the storefronts that may show the chat in pages of theirs.
     """
-    return _LOGIN % {"path": path}
+
+    def __init__(self, servicer: Servicer, origins: Sequence[str]) -> None:
+        self._servicer = servicer
+        self._ancestors = " ".join(["'self'", *origins])
+        self._texts: dict[str, tuple[str, str]] = {}
+        for name in _NAMES:
+            path = DIST / f"{name}.html"
+            if path.is_file():
+                text = _with_service(path.read_text(encoding="utf-8"))
+                self._texts[name] = text, hashlib.sha256(text.encode()).hexdigest()[:32]
+        if len(self._texts) < len(_NAMES):
+            log.warning("the pages have not been built: make web")
+
+    def serve(self, request: web.Request, name: str) -> web.StreamResponse:
+        """A page.
+
+        Args:
+            request: for it.
+            name: ``console``, ``chat``, ``admin``, or in demo mode ``demo``.
+
+        Raises:
+            web.HTTPNotFound: there is no such page.
+        """
+        if name not in _NAMES or (name == "demo" and not self._servicer.is_demo):
+            raise web.HTTPNotFound
+        if name not in self._texts:
+            return web.Response(status=503, text=NOT_BUILT)
+        text, tag = self._texts[name]
+        response = web.Response(text=text, content_type="text/html", charset="utf-8")
+        response.etag = tag
+        if any(known.value in (tag, "*") for known in request.if_none_match or ()):
+            response = web.Response(status=304)
+            response.etag = tag
+        response.headers.update(self._headers(request, name))
+        return response
+
+    def _headers(self, request: web.Request, name: str) -> dict[str, str]:
+        """What browsers are told that the page may do: nothing but what it needs."""
+        socket = urllib.parse.urlsplit(websocket_url(self._servicer, request))
+        policy = {
+            "default-src": "'none'",
+            "script-src": "'self'",
+            # Element Plus and the charts set styles of elements.
+            "style-src": "'self' 'unsafe-inline'",
+            # Pictures of goods and customers lie wherever the shop has them.
+            "img-src": "'self' data: blob: http: https:",
+            "media-src": "'self' data:",
+            "font-src": "'self'",
+            "connect-src": f"'self' {socket.scheme}://{socket.netloc}",
+            "frame-src": "'self'",
+            "form-action": "'self'",
+            "base-uri": "'none'",
+            "frame-ancestors": self._ancestors if name == "chat" else "'self'",
+        }
+        return {
+            "Content-Security-Policy": "; ".join(f"{key} {value}" for key, value in policy.items()),
+            "Cache-Control": "no-cache",
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "strict-origin-when-cross-origin",
+        }
+
+
+def asset(name: str) -> web.StreamResponse:
+    """A script, style or picture of the pages; compressed, for who takes it so.
+
+    Raises:
+        web.HTTPNotFound: there is none of that name.
+    """
+    return _file(DIST / "assets", name, _FOREVER)
+
+
+def widget() -> web.StreamResponse:
+    """The script that shops put into their pages; its address has to stay as it is.
+
+    Raises:
+        web.HTTPNotFound: it has not been built.
+    """
+    return _file(DIST, "widget.js", "public, max-age=600")
+
+
+def address_of(path: str, request: web.Request) -> str | None:
+    """Where a browser goes that opens a page of the original; None for other requests.
+
+    Args:
+        path: of the endpoint, in lower case.
+        request: for it. Pages and their requests for data have the same address.
+    """
+    address = _ADDRESSES.get(path)
+    if address is None or request.method != "GET":
+        return None
+    is_script = request.headers.get("X-Requested-With", "").lower() == "xmlhttprequest"
+    if path == "servicer/index/index" and (
+        is_script or "text/html" not in request.headers.get("Accept", "")
+    ):
+        return None
+    return PREFIX + address
+
+
+def _file(folder: Path, name: str, caching: str) -> web.StreamResponse:
+    path = folder / name
+    if not _ASSET.fullmatch(name) or not path.is_file():
+        raise web.HTTPNotFound
+    headers = {"Cache-Control": caching, "X-Content-Type-Options": "nosniff"}
+    return web.FileResponse(path, headers=headers)
+
+
+def _with_service(text: str) -> str:
+    text = _SERVICE.sub(rf"\g<1>{NAME}\g<2>", text)
+    return text.replace('"./assets/', f'"/{NAME}/assets/')

@@ -13,6 +13,7 @@ from business.http import GATEWAY, SETTINGS
 from .dispatch import demo_token, dispatch, path_of_script
 from .endpoints.storefront import CONTROLLERS
 from .openapi import document, reference
+from .pages import asset, widget
 from .running import running, set_running
 from .service import Servicer
 
@@ -67,6 +68,26 @@ async def openapi(request: web.Request) -> web.StreamResponse:
 async def openapi_page(request: web.Request) -> web.StreamResponse:
     """All endpoints, for people."""
     return web.Response(text=reference(), content_type="text/html", headers=_PAGE_HEADERS)
+
+
+@routes.get("/{page:console|chat|admin|demo}")
+@root_routes.get("/{page:console|chat|admin|demo}")
+async def page(request: web.Request) -> web.StreamResponse:
+    """A page for people."""
+    return running().pages.serve(request, request.match_info["page"])
+
+
+@routes.get("/assets/{name}")
+async def page_asset(request: web.Request) -> web.StreamResponse:
+    """What the pages load."""
+    return asset(request.match_info["name"])
+
+
+@routes.get("/widget.js")
+@root_routes.get("/widget.js")
+async def widget_script(request: web.Request) -> web.StreamResponse:
+    """The chat for pages of the shop."""
+    return widget()
 
 
 @routes.get("/demo/token")

@@ -27,6 +27,7 @@ from .html import Sanitizer
 from .identity import NAME
 from .limits import Window
 from .messages import Messages
+from .pages import Pages
 from .push import Pusher, agent_of
 from .sessions import Sessions
 from .shop.demo import AGENT_PASSWORD, AGENTS, DemoShop
@@ -83,6 +84,7 @@ class Servicer:
                 "servicer.token_url", own.token_url, "is not supported yet; leave it empty"
             )
         self.web = Web(settings.trusted_proxies, own.cors_origins)
+        self.pages = Pages(self, own.cors_origins)
         derived = [derive(secret, f"tokens {NAME}").hex() for secret in secrets]
         self.tokens = Tokens(_token_keys(settings), NAME, derived)
         self.bind_keys = BindKeys(secrets, NAME)

@@ -233,6 +233,12 @@ async def index(call: Call, params: Paged) -> Any:
     }
 
 
+@endpoints.add("index/history", Params)
+async def history(call: Call, params: Params) -> Any:
+    """A page of the original, which leads to the one that took its place."""
+    return ""
+
+
 @endpoints.add("index/historyMembers", HistoryParams)
 async def history_members(call: Call, params: HistoryParams) -> Any:
     """A page of the agent's customers who are not connected."""

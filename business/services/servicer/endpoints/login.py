@@ -12,7 +12,6 @@ from shared.errors import GatewayError
 
 from ..doors import AGENT, DOORS, Door
 from ..envelope import Family, Forbidden, Refused, Reply, respond, success
-from ..pages import login_page
 from ..params import Params, Text, Word
 from ..store.agents import Account, Login
 from ..web import is_foreign
@@ -35,7 +34,7 @@ def _declare(door: Door) -> Iterator[Endpoint]:
 
     @endpoints.add("login/login", LoginParams)
     async def login(call: Call, params: LoginParams) -> Any:
-        """GET: the login page. POST: log in."""
+        """POST: log in. GET leads to the page that does so."""
         return await _login(call, params, door)
 
     @endpoints.add("login/captcha", Params)
@@ -55,8 +54,6 @@ def _declare(door: Door) -> Iterator[Endpoint]:
 
 async def _login(call: Call, params: LoginParams, door: Door) -> Any:
     servicer = call.servicer
-    if call.request.method != "POST":
-        return _page(login_page(door.login_path))
     if is_foreign(call.request):
         raise Forbidden
     account = await servicer.sessions.check(
@@ -106,14 +103,6 @@ async def _logout(call: Call, door: Door) -> Any:
     if ended is not None and door is AGENT:
         call.servicer.pusher.run(call.servicer.agents.left(ended))
     response.del_cookie(door.cookie, path="/", httponly=True, samesite="Lax")
-    return response
-
-
-def _page(html: str) -> web.Response:
-    response = web.Response(text=html, content_type="text/html")
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Frame-Options"] = "DENY"
-    response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 

@@ -1,0 +1,13 @@
+"""The parts of the pages that need no browser have unit tests of their own, in web/tests."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+
+def test_units() -> None:
+    """They pass."""
+    command = [sys.executable, "-m", "scripts.web", "test"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=55)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,132 @@
+/** One conversation as a page holds it: what is stored, in order, and what is on its way. */
+
+import { shallowReactive } from "vue";
+
+import { Kind, type Row, type Side } from "./rows";
+
+/** A message that the server has not confirmed. */
+export interface Pending {
+  /** `client_msg_id`: makes it safe to send again. */
+  key: string;
+  kind: Kind;
+  /** Plain text, or the path of an uploaded image. */
+  text: string;
+  goods_sku_id: number;
+  order_id: number;
+  state: "sending" | "failed";
+  /** Why it failed, for a person. */
+  error: string;
+  /** Unix time, seconds. */
+  add_time: number;
+}
+
+/** What `say` and `answer` tell of the stored row. */
+export interface Receipt {
+  id: number;
+  prev_id: number;
+  add_time: number;
+  delivered: boolean;
+}
+
+export class Thread {
+  /** Ascending by id, without holes between the first and the last as far as is known. */
+  readonly rows: Row[] = shallowReactive([]);
+  readonly outbox: Pending[] = shallowReactive([]);
+  /** Ids of own messages that a socket of the other side has taken. */
+  readonly delivered = shallowReactive(new Set<number>());
+
+  constructor(
+    /** Whose page this is. */
+    readonly side: Side,
+  ) {}
+
+  get lastId(): number {
+    return this.rows.at(-1)?.id ?? 0;
+  }
+
+  get firstId(): number {
+    return this.rows[0]?.id ?? 0;
+  }
+
+  /**
+   * Take a pushed row.
+   *
+   * Returns "gap" where messages before it are missing: then ask `dialogs?after_id=` for what came
+   * after `lastId`, as it was before this call, and merge that.
+   */
+  receive(row: Row): "new" | "known" | "gap" {
+    const last = this.lastId;
+    const known = this.has(row.id);
+    this.merge([row]);
+    if (known) return "known";
+    const before = row.prev_id;
+    return before !== undefined && before > last && !this.has(before) ? "gap" : "new";
+  }
+
+  /** Put rows where they belong; those that are there are replaced. */
+  merge(rows: readonly Row[]): void {
+    for (const row of rows) {
+      const at = this.position(row.id);
+      if (this.rows[at]?.id === row.id) this.rows[at] = { ...this.rows[at], ...row };
+      else this.rows.splice(at, 0, row);
+    }
+  }
+
+  has(id: number): boolean {
+    return this.rows[this.position(id)]?.id === id;
+  }
+
+  /** A message of ours is stored; it leaves the outbox and takes its place. */
+  confirm(pending: Pending, receipt: Receipt, row: Omit<Row, keyof Receipt>): "new" | "gap" {
+    const at = this.outbox.indexOf(pending);
+    if (at >= 0) this.outbox.splice(at, 1);
+    if (receipt.delivered) this.delivered.add(receipt.id);
+    const { id, prev_id, add_time } = receipt;
+    const result = this.receive({ ...row, id, prev_id, add_time });
+    return result === "gap" ? "gap" : "new";
+  }
+
+  /** Change what is told of a message on its way. */
+  update(pending: Pending, change: Partial<Pending>): Pending {
+    const at = this.outbox.indexOf(pending);
+    const changed = { ...pending, ...change };
+    if (at >= 0) this.outbox[at] = changed;
+    return changed;
+  }
+
+  /** `side` has read what the other one said up to `lastId`. */
+  markRead(side: Side, lastId: number): void {
+    for (let at = this.position(lastId + 1) - 1; at >= 0; at -= 1) {
+      const row = this.rows[at] as Row;
+      if (row.type !== side && !row.read) this.rows[at] = { ...row, read: 1 };
+    }
+  }
+
+  /** A message was taken back. */
+  recall(id: number): void {
+    const at = this.position(id);
+    const row = this.rows[at];
+    if (row?.id === id)
+      this.rows[at] = {
+        ...row,
+        recalled: 1,
+        content_type: Kind.TEXT,
+        consumer_say: "",
+        servicer_say: "",
+        goods_sku_id: 0,
+        order_id: 0,
+      };
+  }
+
+  /** Where a row of that id is or would be. */
+  private position(id: number): number {
+    let low = 0;
+    let high = this.rows.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.rows[middle] as Row).id < id) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}

@@ -1,0 +1,22 @@
+import { resolve } from "node:path";
+
+import { defineConfig } from "vite";
+
+import { compress, OUT } from "./vite.config.ts";
+
+/** widget.js, which shops put into their pages: one script of its own, without a hash in its name. */
+export default defineConfig({
+  plugins: [compress(OUT)],
+  build: {
+    outDir: OUT,
+    emptyOutDir: false,
+    copyPublicDir: false,
+    target: "es2020",
+    lib: {
+      entry: resolve(import.meta.dirname, "src/widget/widget.ts"),
+      formats: ["iife"],
+      name: "kefuWidget",
+      fileName: () => "widget.js",
+    },
+  },
+});

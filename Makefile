@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench check format docs web environment clean
+.PHONY: help run test bench check format docs web wheel environment clean
 
 help:
 	@echo 'make run      the demo shop on loopback; prints its URLs and what to try'
@@ -14,6 +14,7 @@ help:
 	@echo 'make format   put the code into its format'
 	@echo 'make docs     write what is made from the code: reference pages, sample of the settings'
 	@echo 'make web      build the pages (make run and make test do so when they have changed)'
+	@echo 'make wheel    the package with its pages, in dist/'
 	@echo 'make clean    remove what all of these made, except for var/'
 
 run: web
@@ -21,6 +22,9 @@ run: web
 
 web: $(READY)
 	@$(BIN)/python -m scripts.web build
+
+wheel: web
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
 test: web
 	@$(BIN)/python -m pytest -n 2 $(ARGS)

@@ -1,7 +1,7 @@
-/** `npm run build`: the pages, then the script for shops' own pages. */
+/** `npm run build`: the staff's pages, the customers', then the script for shops' own pages. */
 
 import { build } from "vite";
 
-for (const configFile of ["vite.config.ts", "vite.widget.config.ts"]) {
+for (const configFile of ["vite.config.ts", "vite.light.config.ts", "vite.widget.config.ts"]) {
   await build({ configFile, logLevel: "warn" });
 }

@@ -10,7 +10,7 @@ import { defineConfig, type Plugin } from "vite";
 /** Where the business process serves the pages from; it is shipped in the wheel. */
 export const OUT = resolve(import.meta.dirname, "../business/services/servicer/dist");
 
-export const PAGES = ["console", "chat", "admin", "demo"];
+export const PAGES = ["console", "admin"];
 
 /** Writes what is large a second and third time, compressed: aiohttp sends these to who takes them. */
 export function compress(folder: string): Plugin {

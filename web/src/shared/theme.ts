@@ -2,7 +2,7 @@
 
 import { ref, watchEffect } from "vue";
 
-import { read, write } from "./i18n";
+import { read, write } from "./locale";
 
 export type Theme = "auto" | "light" | "dark";
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import importlib.metadata
 import inspect
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic.json_schema import JsonSchemaMode
 
 from .doors import DOORS
 from .endpoints import TABLE, Endpoint
@@ -30,24 +35,41 @@ _MODULES = {
     "shop": "The back office of a shop",
     "admin": "The back office of the platform",
 }
+_WITH_COOKIES = (Caller.AGENT, Caller.SHOP, Caller.PLATFORM)
 _FORMS = ("application/x-www-form-urlencoded", "application/json")
 _TEXT = {"type": "string"}
-_CODE = {"type": "integer", "description": "0: done. Below 0: refused."}
-_ENVELOPES: dict[Family, str] = {
-    Family.CUSTOMER: "CustomerEnvelope",
-    Family.RESULT: "AgentEnvelope",
-    Family.MODEL: "AgentEnvelope",
+_SUCCESSES: dict[Family, str] = {
+    Family.CUSTOMER: "CustomerSuccess",
+    Family.RESULT: "AgentSuccess",
+    Family.MODEL: "AgentSuccess",
 }
-_SCHEMAS: Json = {
-    "CustomerEnvelope": {
+_REFUSALS: dict[Family, str] = {
+    Family.CUSTOMER: "CustomerRefusal",
+    Family.RESULT: "AgentRefusal",
+    Family.MODEL: "AgentRefusal",
+}
+_DONE = {"const": 0}
+_REFUSED = {"type": "integer", "maximum": -1}
+_CUSTOMER = {
+    "message": _TEXT,
+    "timestamp": {"type": "integer", "description": "Unix time, seconds."},
+    "refreshtoken": {"type": "string", "description": "Instead of one that ends soon."},
+}
+_AGENT = {"msg": _TEXT, "message": {"type": "string", "description": "The same as `msg`."}}
+_ENVELOPES: Json = {
+    "CustomerSuccess": {
         "type": "object",
-        "description": "What customers' pages get. Some errors have their text in `data`, too.",
+        "description": "What customers' pages get. `data` is of the endpoint.",
+        "properties": {"code": _DONE, **_CUSTOMER, "data": {}},
+        "required": ["code", "message", "data", "timestamp"],
+    },
+    "CustomerRefusal": {
+        "type": "object",
+        "description": "Some refusals have their text in `data`, too.",
         "properties": {
-            "code": _CODE,
-            "message": _TEXT,
-            "data": {"description": "Of the endpoint."},
-            "timestamp": {"type": "integer", "description": "Unix time, seconds."},
-            "refreshtoken": {"type": "string", "description": "Instead of one that ends soon."},
+            "code": _REFUSED,
+            **_CUSTOMER,
+            "data": _TEXT,
             "error_code": {
                 "enum": ["TOKEN_ERROR", "TOKEN_EXPIRE", "TOKEN_NOT_EXIST"],
                 "description": "Why a token is not taken.",
@@ -55,21 +77,21 @@ _SCHEMAS: Json = {
         },
         "required": ["code", "message", "data", "timestamp"],
     },
-    "AgentEnvelope": {
+    "AgentSuccess": {
         "type": "object",
-        "description": "What the console and the back offices get; both texts are the same.",
-        "properties": {
-            "code": _CODE,
-            "msg": _TEXT,
-            "message": _TEXT,
-            "data": {"description": "Of the endpoint."},
-        },
+        "description": "What the console and the back offices get. `data` is of the endpoint.",
+        "properties": {"code": _DONE, **_AGENT, "data": {}},
+        "required": ["code", "msg", "message", "data"],
+    },
+    "AgentRefusal": {
+        "type": "object",
+        "properties": {"code": _REFUSED, **_AGENT, "data": _TEXT},
         "required": ["code", "msg", "message", "data"],
     },
     "Failure": {
         "type": "object",
-        "description": "An error that no endpoint has answered with.",
-        "properties": {"code": _CODE, "message": _TEXT, "data": {}},
+        "description": "Of what came to no endpoint, or found it too busy.",
+        "properties": {"code": _REFUSED, "message": _TEXT, "data": {}},
         "required": ["code", "message"],
     },
 }
@@ -77,12 +99,47 @@ _SCHEMAS: Json = {
 
 def document() -> Json:
     """The OpenAPI document, version 3.1."""
+    data, models = _data()
     return {
         "openapi": "3.1.0",
         "info": {"title": f"kefu: {NAME}", "version": _version(), "description": _ABOUT},
         "tags": [{"name": tag, "description": text} for tag, text in _MODULES.items()],
-        "paths": {path: _methods(path, row) for row in TABLE for path in _paths(row)},
-        "components": {"schemas": _SCHEMAS, "securitySchemes": _security_schemes()},
+        "paths": {
+            path: _methods(path, row, data[row.path]) for row in TABLE for path in _paths(row)
+        },
+        "components": {
+            "schemas": {**_ENVELOPES, **models},
+            "securitySchemes": _security_schemes(),
+        },
+    }
+
+
+@functools.cache
+def document_text() -> str:
+    """The same as JSON. The first call takes some tenths of a second."""
+    return json.dumps(document(), ensure_ascii=False)
+
+
+def _data() -> tuple[dict[str, Json], Json]:
+    """The schema of each endpoint's data by its path, and the models that these refer to."""
+    adapters: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = [
+        (row.path, "validation", TypeAdapter(row.data)) for row in TABLE
+    ]
+    schemas, rest = TypeAdapter.json_schemas(adapters, ref_template="#/components/schemas/{model}")
+    data = {str(path): _without_titles(schema) for (path, _), schema in schemas.items()}
+    return data, _without_titles(rest.get("$defs", {}))
+
+
+def _without_titles(schema: Any) -> Any:
+    """A schema without the titles that are made from the names of its fields."""
+    if isinstance(schema, list):
+        return [_without_titles(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: _without_titles(part)
+        for key, part in schema.items()
+        if key != "title" or not isinstance(part, str)
     }
 
 
@@ -114,14 +171,14 @@ def _paths(row: Endpoint) -> Iterable[str]:
         yield f"/{row.spelling}"
 
 
-def _methods(path: str, row: Endpoint) -> Json:
+def _methods(path: str, row: Endpoint, data: Json) -> Json:
     fields = _fields(row)
     query = [
         {"name": name, "in": "query", "required": False, "schema": schema}
         for name, schema in fields.items()
     ]
-    get = {**_operation("get", path, row), "parameters": [*_headers(row), *query]}
-    post = {**_operation("post", path, row), "parameters": _headers(row)}
+    get = {**_operation("get", path, row, data), "parameters": [*_headers(row), *query]}
+    post = {**_operation("post", path, row, data), "parameters": _headers(row)}
     body = {"type": "object", "properties": fields}
     forms = {kind: {"schema": body} for kind in _FORMS} if fields else {}
     if row.takes_file:
@@ -133,13 +190,13 @@ def _methods(path: str, row: Endpoint) -> Json:
     return {"get": get, "post": post}
 
 
-def _operation(method: str, path: str, row: Endpoint) -> Json:
+def _operation(method: str, path: str, row: Endpoint, data: Json) -> Json:
     operation: Json = {
         "operationId": f"{method}{path.replace('/', '_')}",
         "tags": [row.path.partition("/")[0]],
         "summary": _summary(row),
         "description": f"For {_CALLERS[row.caller]}. {_about(row)}".strip(),
-        "responses": _responses(row),
+        "responses": _responses(row, data),
     }
     if row.caller is Caller.CUSTOMER:
         operation["security"] = [{"token": []}]
@@ -157,15 +214,16 @@ def _headers(row: Endpoint) -> list[Json]:
     return [header]
 
 
-def _responses(row: Endpoint) -> Json:
-    content: Json = {"application/json": {"schema": _ref(_ENVELOPES[row.family])}}
-    if row.path.endswith("login/login"):
-        content["text/html"] = {"schema": _TEXT}
+def _responses(row: Endpoint, data: Json) -> Json:
+    success = {"allOf": [_ref(_SUCCESSES[row.family]), {"properties": {"data": data}}]}
+    answer = {"anyOf": [success, _ref(_REFUSALS[row.family])]}
+    content = {"application/json": {"schema": answer}}
     failure = {"application/json": {"schema": _ref("Failure")}}
     responses: Json = {"200": {"description": "Done, or refused.", "content": content}}
-    if row.caller in (Caller.AGENT, Caller.SHOP, Caller.PLATFORM) or row.path.endswith("logout"):
-        responses["302"] = {"description": "Not logged in: to the login page."}
-    if row.changes or row.path.endswith("login/login"):
+    action = row.path.partition("/login/")[2]
+    if row.caller in _WITH_COOKIES or action in ("login", "logout"):
+        responses["302"] = {"description": "To a page; to the login's for who is not logged in."}
+    if row.changes or action == "login":
         responses["403"] = {"description": "Sent by another site.", "content": failure}
     responses["default"] = {"description": "Too large, too busy.", "content": failure}
     return responses
@@ -195,8 +253,9 @@ def _about(row: Endpoint) -> str:
     return " ".join(f"{more} {parameters}".replace("``", "`").split())
 
 
+@functools.cache
 def reference() -> str:
-    """A page with all endpoints, complete."""
+    """A page with all endpoints, complete. The first call takes a moment."""
     sections = []
     for module, title in _MODULES.items():
         rows = sorted((row for row in TABLE if row.path.startswith(f"{module}/")), key=_path_of)

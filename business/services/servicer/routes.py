@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import partial
 
 from aiohttp import web
 
@@ -12,7 +11,7 @@ from business.http import GATEWAY, SETTINGS
 
 from .dispatch import demo_token, dispatch, path_of_script
 from .endpoints.storefront import CONTROLLERS
-from .openapi import document, reference
+from .openapi import document_text, reference
 from .pages import asset, widget
 from .running import running, set_running
 from .service import Servicer
@@ -60,14 +59,16 @@ async def endpoint(request: web.Request) -> web.StreamResponse:
 @root_routes.get("/openapi.json")
 async def openapi(request: web.Request) -> web.StreamResponse:
     """All endpoints, for programs."""
-    return web.json_response(document(), dumps=partial(json.dumps, ensure_ascii=False))
+    text = await asyncio.to_thread(document_text)
+    return web.Response(text=text, content_type="application/json")
 
 
 @routes.get("/openapi.html")
 @root_routes.get("/openapi.html")
 async def openapi_page(request: web.Request) -> web.StreamResponse:
     """All endpoints, for people."""
-    return web.Response(text=reference(), content_type="text/html", headers=_PAGE_HEADERS)
+    text = await asyncio.to_thread(reference)
+    return web.Response(text=text, content_type="text/html", headers=_PAGE_HEADERS)
 
 
 @routes.get("/{page:console|chat|admin|demo}")

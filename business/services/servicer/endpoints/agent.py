@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from shared.errors import GatewayError
 
+from ..answers import base, chat, console, goods
 from ..cards import NO_GOODS, NO_ORDER, find_order, find_sku, show_order, show_sku
 from ..content import Said, check_client_msg_id
 from ..customers import BAD_SOCKET
@@ -77,7 +78,7 @@ class HistoryParams(Paged):
     size: Number = LIST_SIZE
 
 
-@endpoints.add("chat/bind", BindParams, changes=True)
+@endpoints.add("chat/bind", BindParams, console.MaybeServicerId, changes=True)
 async def bind(call: Call, params: BindParams) -> Any:
     """Bind a socket to the agent who is logged in."""
     servicer, agent = call.servicer, call.by.agent
@@ -107,7 +108,7 @@ async def _can_bind(call: Call, params: BindParams) -> bool:
         return False
 
 
-@endpoints.add("chat/answer", AnswerParams, changes=True)
+@endpoints.add("chat/answer", AnswerParams, chat.MaybeAnswered, changes=True)
 async def answer(call: Call, params: AnswerParams) -> Any:
     """Say something to a customer, whether connected or not."""
     servicer, agent = call.servicer, call.by.agent
@@ -150,7 +151,7 @@ async def _is_linked(call: Call, member_id: int) -> bool:
     )
 
 
-@endpoints.add("chat/bindMember", MemberParams, changes=True)
+@endpoints.add("chat/bindMember", MemberParams, console.MaybeServicerId, changes=True)
 async def bind_member(call: Call, params: MemberParams) -> Any:
     """Take a customer who is there."""
     if not await _is_known(call, params.member_id):
@@ -162,7 +163,7 @@ async def bind_member(call: Call, params: MemberParams) -> Any:
     return Reply(data, "会员连接成功" if is_new else "无需重复连接")
 
 
-@endpoints.add("chat/closeMember", MemberParams, changes=True)
+@endpoints.add("chat/closeMember", MemberParams, base.Nothing, changes=True)
 async def close_member(call: Call, params: MemberParams) -> Any:
     """End a customer's chat with the agent's shop."""
     agent = call.by.agent
@@ -175,7 +176,7 @@ async def close_member(call: Call, params: MemberParams) -> Any:
     return Reply("", "已结束会员会话")
 
 
-@endpoints.add("chat/orderDetail", OrderParams, family=Family.MODEL)
+@endpoints.add("chat/orderDetail", OrderParams, goods.Order, family=Family.MODEL)
 async def order_detail(call: Call, params: OrderParams) -> Any:
     """An order of the agent's shop, of a member who has been here."""
     order = await find_order(call.servicer.shop, params.order_id)
@@ -184,7 +185,7 @@ async def order_detail(call: Call, params: OrderParams) -> Any:
     return show_order(order)
 
 
-@endpoints.add("chat/goodSkuDetial", SkuParams, family=Family.MODEL)
+@endpoints.add("chat/goodSkuDetial", SkuParams, goods.Sku, family=Family.MODEL)
 async def sku_detail(call: Call, params: SkuParams) -> Any:
     """A sku of the agent's shop."""
     sku = await find_sku(call.servicer.shop, params.sku_id)
@@ -193,7 +194,7 @@ async def sku_detail(call: Call, params: SkuParams) -> Any:
     return show_sku(sku)
 
 
-@endpoints.add("chat/siteInfo", Params)
+@endpoints.add("chat/siteInfo", Params, chat.SiteInfo)
 async def site_info(call: Call, params: Params) -> Any:
     """Name and logo of the agent's shop."""
     site = await call.servicer.shop.site(call.by.agent.site_id)
@@ -201,7 +202,7 @@ async def site_info(call: Call, params: Params) -> Any:
     return {"data": data}
 
 
-@endpoints.add("chat/bye", Params, changes=True)
+@endpoints.add("chat/bye", Params, base.Nothing, changes=True)
 async def bye(call: Call, params: Params) -> Any:
     """Go offline; the agent's sockets are closed."""
     try:
@@ -211,7 +212,7 @@ async def bye(call: Call, params: Params) -> Any:
     return Reply("", "下线成功")
 
 
-@endpoints.add("index/index", Paged)
+@endpoints.add("index/index", Paged, console.Index)
 async def index(call: Call, params: Paged) -> Any:
     """The agent's customers: those who are connected, a page of those who are not, and the shop's
     customers who wait for an agent."""
@@ -233,13 +234,13 @@ async def index(call: Call, params: Paged) -> Any:
     }
 
 
-@endpoints.add("index/history", Params)
+@endpoints.add("index/history", Params, base.Nothing)
 async def history(call: Call, params: Params) -> Any:
     """A page of the original, which leads to the one that took its place."""
     return ""
 
 
-@endpoints.add("index/historyMembers", HistoryParams)
+@endpoints.add("index/historyMembers", HistoryParams, console.History)
 async def history_members(call: Call, params: HistoryParams) -> Any:
     """A page of the agent's customers who are not connected."""
     uid, number, size = call.by.agent.uid, params.page_number, limit_of(params.size, LIST_SIZE)
@@ -259,7 +260,7 @@ def _offline(connection: Connection, uid: int, number: int, size: int) -> tuple[
     return pairs.offline_of_agent(connection, uid, (number - 1) * size, size)
 
 
-@endpoints.add("index/getMember", MemberParams)
+@endpoints.add("index/getMember", MemberParams, console.MaybeCustomer)
 async def get_member(call: Call, params: MemberParams) -> Any:
     """One of the agent's customers, with the last message; None: not one of them."""
     if params.member_id <= 0:
@@ -282,7 +283,7 @@ async def get_member(call: Call, params: MemberParams) -> Any:
     return {**names, "last_dialog": last or []}
 
 
-@endpoints.add("index/dialogs", DialogsParams)
+@endpoints.add("index/dialogs", DialogsParams, chat.Messages)
 async def dialogs(call: Call, params: DialogsParams) -> Any:
     """The messages of a customer with the agent's shop, newest first."""
     if params.member_id <= 0:
@@ -302,7 +303,9 @@ async def dialogs(call: Call, params: DialogsParams) -> Any:
     return page(await show(rows, site_id, servicer.directory, servicer.shop), count, limit)
 
 
-@endpoints.add("login/modifyPassword", PasswordParams, changes=True, family=Family.MODEL)
+@endpoints.add(
+    "login/modifyPassword", PasswordParams, base.Nothing, changes=True, family=Family.MODEL
+)
 async def modify_password(call: Call, params: PasswordParams) -> Any:
     """Change the own password; the agent's other logins end."""
     await call.servicer.sessions.change_password(call.by, params.old_pass, params.new_pass)
@@ -310,7 +313,7 @@ async def modify_password(call: Call, params: PasswordParams) -> Any:
     return ""
 
 
-@endpoints.add("message/setRead", MemberParams, changes=True, family=Family.MODEL)
+@endpoints.add("message/setRead", MemberParams, base.Count, changes=True, family=Family.MODEL)
 async def set_read(call: Call, params: MemberParams) -> Any:
     """Mark what a customer said to the agent's shop as read; how many messages that were."""
     if params.member_id <= 0:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ..answers import base, goods
 from ..cards import NO_GOODS, NO_ORDER, find_order, find_sku, show_goods, show_order, show_sku
 from ..envelope import PARAMETER_ERROR, Family, Refused, page
 from ..params import Number, Paged, Params, Word, limit_of
@@ -69,7 +70,7 @@ class OrdersParams(MemberGoodsParams):
     search_type: Word = ""
 
 
-@endpoints.add("goods/lists", GoodsParams)
+@endpoints.add("goods/lists", GoodsParams, base.Page[goods.Goods])
 async def goods_lists(call: Call, params: GoodsParams) -> Any:
     """A page of the shop's goods."""
     wanted = GoodsFilter(params.search_text, choice(params.goods_state), choice(params.goods_class))
@@ -77,7 +78,7 @@ async def goods_lists(call: Call, params: GoodsParams) -> Any:
     return page([show_goods(one) for one in goods], count, params.size)
 
 
-@endpoints.add("goods/detail", DetailParams)
+@endpoints.add("goods/detail", DetailParams, goods.PromotedSku)
 async def goods_detail(call: Call, params: DetailParams) -> Any:
     """A sku of the shop, with the promotion under which a customer has shown it."""
     site_id, sku_id, related = call.by.agent.site_id, params.sku_id, ""
@@ -106,7 +107,7 @@ def _promotion(text: str) -> Any:
         return None
 
 
-@endpoints.add("goods/memberGoodsBrowse", MemberGoodsParams)
+@endpoints.add("goods/memberGoodsBrowse", MemberGoodsParams, base.Page[goods.BrowsedSku])
 async def member_goods_browse(call: Call, params: MemberGoodsParams) -> Any:
     """A page of what a customer has looked at in the shop."""
     member_id = await linked(call, params.member_id)
@@ -117,7 +118,7 @@ async def member_goods_browse(call: Call, params: MemberGoodsParams) -> Any:
     return page(shown, count, params.size)
 
 
-@endpoints.add("order/lists", OrdersParams)
+@endpoints.add("order/lists", OrdersParams, base.Page[goods.Order])
 async def order_lists(call: Call, params: OrdersParams) -> Any:
     """A page of a customer's orders in the shop."""
     member_id = await linked(call, params.member_id)
@@ -137,7 +138,7 @@ async def order_lists(call: Call, params: OrdersParams) -> Any:
     return page([show_order(order) for order in orders], count, params.size)
 
 
-@endpoints.add("order/detail", OrderParams)
+@endpoints.add("order/detail", OrderParams, goods.Order)
 async def order_detail(call: Call, params: OrderParams) -> Any:
     """An order of the shop, of a member who has been here."""
     order = await find_order(call.servicer.shop, params.order_id)
@@ -150,7 +151,7 @@ async def order_detail(call: Call, params: OrderParams) -> Any:
     return show_order(order)
 
 
-@endpoints.add("order/memberOrderGoodsList", MemberGoodsParams)
+@endpoints.add("order/memberOrderGoodsList", MemberGoodsParams, base.Page[goods.BoughtSku])
 async def member_order_goods(call: Call, params: MemberGoodsParams) -> Any:
     """A page of what a customer has bought in the shop."""
     member_id = await linked(call, params.member_id)

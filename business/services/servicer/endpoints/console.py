@@ -9,6 +9,7 @@ import datetime
 import html
 from typing import Any
 
+from ..answers import base, console
 from ..client_config import client_config
 from ..envelope import PARAMETER_ERROR, Family, Refused, page
 from ..history import show_to_agent
@@ -59,7 +60,7 @@ async def linked(call: Call, member_id: int) -> int:
     return member_id
 
 
-@INDEX.add("index/memberList", MemberListParams)
+@INDEX.add("index/memberList", MemberListParams, console.MemberList)
 async def member_list(call: Call, params: MemberListParams) -> Any:
     """The customers of the agent's shop with the last message, the latest first."""
     servicer, site_id = call.servicer, call.by.agent.site_id
@@ -79,7 +80,7 @@ async def member_list(call: Call, params: MemberListParams) -> Any:
     return {"member_list": {"count": count, "list": rows, "unassigned": unassigned}}
 
 
-@INDEX.add("index/unreadMembers", Params)
+@INDEX.add("index/unreadMembers", Params, console.UnreadMembers)
 async def unread_members(call: Call, params: Params) -> Any:
     """The customers who have said something that nobody of the agent's shop has read."""
     site_id = call.by.agent.site_id
@@ -89,7 +90,7 @@ async def unread_members(call: Call, params: Params) -> Any:
     return {"unread_member": {"count": count, "list": rows}}
 
 
-@OTHERS.add("message/lists", MessageParams)
+@OTHERS.add("message/lists", MessageParams, base.Page[console.SearchedMessage])
 async def message_lists(call: Call, params: MessageParams) -> Any:
     """A page of what was said between a customer and the agent's shop, newest first."""
     servicer, site_id = call.servicer, call.by.agent.site_id
@@ -140,7 +141,7 @@ def _time(word: str, zone: datetime.tzinfo, length: datetime.timedelta) -> int:
         raise Refused("参数错误", PARAMETER_ERROR) from None
 
 
-@OTHERS.add("member/info", MemberParams)
+@OTHERS.add("member/info", MemberParams, console.MemberInfo)
 async def member_info(call: Call, params: MemberParams) -> Any:
     """A customer, as the shop knows them."""
     member_id = await linked(call, params.member_id)
@@ -161,14 +162,14 @@ async def member_info(call: Call, params: MemberParams) -> Any:
     }
 
 
-@OTHERS.add("config/config", Params)
+@OTHERS.add("config/config", Params, console.ReachValue)
 async def config(call: Call, params: Params) -> Any:
     """How customers reach the shop's agents, and where the console's socket goes."""
     value = await client_config(call.servicer, call.request, call.by.agent.site_id)
     return {"value": value}
 
 
-@OTHERS.add("config/fastList", Params)
+@OTHERS.add("config/fastList", Params, list[console.QuickReply])
 async def fast_list(call: Call, params: Params) -> Any:
     """What the agents of the shop often say, to be chosen from."""
     site_id = call.by.agent.site_id

@@ -6,6 +6,7 @@ from typing import Any
 
 from shared.errors import GatewayError
 
+from ..answers import base, chat, goods
 from ..cards import NO_ORDER, find_order, find_sku, show_order, show_sku
 from ..content import Said, check_client_msg_id
 from ..customers import BAD_SOCKET, describe
@@ -102,7 +103,7 @@ async def _site(call: Call, site_id: int, refused: Refused) -> Site:
     return site
 
 
-@endpoints.add("chat/hasServicers", SiteParams)
+@endpoints.add("chat/hasServicers", SiteParams, chat.OnlineCount)
 async def has_servicers(call: Call, params: SiteParams) -> Any:
     """How many agents of a shop are there."""
     site = await _site(call, params.site_id, Refused.in_data(NO_SHOP))
@@ -115,7 +116,7 @@ async def has_servicers(call: Call, params: SiteParams) -> Any:
     return {"online_count": sum(1 for ids in there.values() if ids)}
 
 
-@endpoints.add("chat/bind", BindParams, changes=True)
+@endpoints.add("chat/bind", BindParams, chat.Agent, changes=True)
 async def bind(call: Call, params: BindParams) -> Any:
     """Bind a socket to the member of the token, and find an agent."""
     servicer = call.servicer
@@ -147,7 +148,7 @@ async def _can_bind(call: Call, params: BindParams) -> bool:
         return False
 
 
-@endpoints.add("chat/siteInfo", SiteParams)
+@endpoints.add("chat/siteInfo", SiteParams, chat.NestedSiteInfo)
 async def site_info(call: Call, params: SiteParams) -> Any:
     """Name and logo of a shop; a model's envelope inside the customer's, as ever."""
     site = await _site(call, params.site_id, Refused.in_data(NO_SHOP))
@@ -155,7 +156,7 @@ async def site_info(call: Call, params: SiteParams) -> Any:
     return {"code": 0, "message": "操作成功", "data": data}
 
 
-@endpoints.add("chat/say", SayParams, changes=True)
+@endpoints.add("chat/say", SayParams, chat.Said, changes=True)
 async def say(call: Call, params: SayParams) -> Any:
     """Say something to a shop."""
     servicer = call.servicer
@@ -178,7 +179,7 @@ async def say(call: Call, params: SayParams) -> Any:
     return {"read": 0, "id": sent.dialogue_id} if own_id else {"read": 0}
 
 
-@endpoints.add("chat/keyword", SiteParams)
+@endpoints.add("chat/keyword", SiteParams, chat.Keywords)
 async def keyword(call: Call, params: SiteParams) -> Any:
     """The keywords that a shop answers to at once, to be offered to the customer."""
     site = await _site(call, params.site_id, Refused.in_data(NO_SHOP))
@@ -186,7 +187,7 @@ async def keyword(call: Call, params: SiteParams) -> Any:
     return {"is_open": int(bool(words)), "keyword_list": [{"keyword": word} for word in words]}
 
 
-@endpoints.add("chat/dialogs", DialogsParams)
+@endpoints.add("chat/dialogs", DialogsParams, chat.Messages)
 async def dialogs(call: Call, params: DialogsParams) -> Any:
     """The member's messages with a shop: newest page first, oldest first inside a page."""
     servicer = call.servicer
@@ -207,7 +208,7 @@ async def dialogs(call: Call, params: DialogsParams) -> Any:
     return page(shown, count, limit)
 
 
-@endpoints.add("chat/bye", ByeParams, changes=True)
+@endpoints.add("chat/bye", ByeParams, base.Nothing, changes=True)
 async def bye(call: Call, params: ByeParams) -> Any:
     """End the chat with a shop; the sockets that were bound for it are closed."""
     if params.servicer_id <= 0:
@@ -220,7 +221,7 @@ async def bye(call: Call, params: ByeParams) -> Any:
     return Reply("", "会话已结束！")
 
 
-@endpoints.add("chat/servicerList", ListParams)
+@endpoints.add("chat/servicerList", ListParams, base.Page[chat.TalkedSite])
 async def servicer_list(call: Call, params: ListParams) -> Any:
     """A page of the shops that the member has talked to, the latest first."""
     servicer = call.servicer
@@ -237,7 +238,7 @@ async def servicer_list(call: Call, params: ListParams) -> Any:
     return page(shown, count, size)
 
 
-@endpoints.add("chat/chatList", Params)
+@endpoints.add("chat/chatList", Params, list[chat.Chat])
 async def chat_list(call: Call, params: Params) -> Any:
     """The last message with each shop, shops whose agents are there first."""
     servicer = call.servicer
@@ -265,7 +266,7 @@ async def chat_list(call: Call, params: Params) -> Any:
     return sorted(shown, key=lambda row: -row["online"])
 
 
-@endpoints.add("chat/orderDetail", OrderParams)
+@endpoints.add("chat/orderDetail", OrderParams, goods.Order)
 async def order_detail(call: Call, params: OrderParams) -> Any:
     """One of the member's own orders."""
     order = await find_order(call.servicer.shop, params.order_id)
@@ -274,13 +275,13 @@ async def order_detail(call: Call, params: OrderParams) -> Any:
     return show_order(order)
 
 
-@endpoints.add("chat/goodSkuDetial", SkuParams)
+@endpoints.add("chat/goodSkuDetial", SkuParams, goods.Sku)
 async def sku_detail(call: Call, params: SkuParams) -> Any:
     """A sku, of any shop: goods are public."""
     return show_sku(await find_sku(call.servicer.shop, params.sku_id))
 
 
-@endpoints.add("chat/setRead", SiteParams, changes=True)
+@endpoints.add("chat/setRead", SiteParams, base.Nothing, changes=True)
 async def set_read(call: Call, params: SiteParams) -> Any:
     """Mark what a shop's agents said as read."""
     if params.site_id <= 0 or await call.servicer.site(params.site_id) is None:

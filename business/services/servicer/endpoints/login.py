@@ -10,6 +10,7 @@ from aiohttp import web
 
 from shared.errors import GatewayError
 
+from ..answers import base, console
 from ..doors import AGENT, DOORS, Door
 from ..envelope import Family, Forbidden, Refused, Reply, respond, success
 from ..params import Params, Text, Word
@@ -32,19 +33,19 @@ class LoginParams(Params):
 def _declare(door: Door) -> Iterator[Endpoint]:
     endpoints = Declarations(door.module, Caller.ANYBODY, Family.MODEL)
 
-    @endpoints.add("login/login", LoginParams)
+    @endpoints.add("login/login", LoginParams, console.ServicerId)
     async def login(call: Call, params: LoginParams) -> Any:
         """POST: log in. GET leads to the page that does so."""
         return await _login(call, params, door)
 
-    @endpoints.add("login/captcha", Params)
+    @endpoints.add("login/captcha", Params, console.Captcha)
     async def captcha(call: Call, params: Params) -> Any:
         """A picture whose letters the next login needs; good once."""
         if not call.servicer.captcha_rate.take(call.address, call.received):
             raise Refused(TOO_FAST)
         return Reply(await call.servicer.captchas.make(), "")
 
-    @endpoints.add("login/logout", Params)
+    @endpoints.add("login/logout", Params, base.Nothing)
     async def logout(call: Call, params: Params) -> Any:
         """End the login, and go to the login page."""
         return await _logout(call, door)

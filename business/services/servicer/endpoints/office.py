@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from ..answers import base, console, office
 from ..envelope import PARAMETER_ERROR, Family, Refused, Reply, page
 from ..html import Sanitizer
 from ..params import Number, Paged, Params, Text, Word, limit_of, to_number
@@ -232,7 +233,7 @@ def _url(text: str, schemes: tuple[str, ...]) -> str:
 # Agents
 
 
-@SHOP.add("servicer/index", AgentsParams)
+@SHOP.add("servicer/index", AgentsParams, base.Page[office.Account])
 async def agents(call: Call, params: AgentsParams) -> Any:
     """A page of the shop's agents."""
     text = params.search_text or params.search_keys
@@ -247,7 +248,7 @@ async def agents(call: Call, params: AgentsParams) -> Any:
     return page(rows, count, params.limit)
 
 
-@SHOP.add("servicer/add", AddAgentParams, changes=True)
+@SHOP.add("servicer/add", AddAgentParams, office.MadeAgent, changes=True)
 async def add_agent(call: Call, params: AddAgentParams) -> Any:
     """Make an account for an agent of the shop."""
     servicer, site_id = call.servicer, call.by.agent.site_id
@@ -279,7 +280,7 @@ async def add_agent(call: Call, params: AddAgentParams) -> Any:
     return {"uid": uid}
 
 
-@SHOP.add("servicer/edit", EditAgentParams, changes=True)
+@SHOP.add("servicer/edit", EditAgentParams, base.Nothing, changes=True)
 async def edit_agent(call: Call, params: EditAgentParams) -> Any:
     """Change an agent of the shop."""
     site_id, group_id = call.by.agent.site_id, params.group_id
@@ -302,7 +303,7 @@ async def edit_agent(call: Call, params: EditAgentParams) -> Any:
     return await _change_agent(call, params.uid, unit, ends_logins=params.status == 0)
 
 
-@SHOP.add("servicer/delete", UidParams, changes=True)
+@SHOP.add("servicer/delete", UidParams, base.Nothing, changes=True)
 async def delete_agent(call: Call, params: UidParams) -> Any:
     """Let an agent go. What the agent said stays, under the same name."""
     now = call.servicer.now()
@@ -311,7 +312,7 @@ async def delete_agent(call: Call, params: UidParams) -> Any:
     )
 
 
-@SHOP.add("servicer/modifyUserStatus", StatusParams, changes=True)
+@SHOP.add("servicer/modifyUserStatus", StatusParams, base.Nothing, changes=True)
 async def modify_status(call: Call, params: StatusParams) -> Any:
     """Enable an agent, or not; the logins of one who is not end."""
     values = {"status": _flag(params.status)}
@@ -323,7 +324,7 @@ async def modify_status(call: Call, params: StatusParams) -> Any:
     )
 
 
-@SHOP.add("servicer/modifyPassword", PasswordParams, changes=True)
+@SHOP.add("servicer/modifyPassword", PasswordParams, base.Nothing, changes=True)
 async def modify_password(call: Call, params: PasswordParams) -> Any:
     """Give an agent another password; the agent's logins end."""
     if reason := check_password(params.password):
@@ -373,7 +374,7 @@ async def _change_agent(call: Call, uid: int, change: Any, *, ends_logins: bool)
 # Groups
 
 
-@SHOP.add("group/index", GroupsParams)
+@SHOP.add("group/index", GroupsParams, base.Page[office.Group])
 async def groups(call: Call, params: GroupsParams) -> Any:
     """A page of the shop's groups of agents."""
     site_id, text = call.by.agent.site_id, params.search_keys or params.search_text
@@ -383,7 +384,7 @@ async def groups(call: Call, params: GroupsParams) -> Any:
     return page(rows, count, params.limit)
 
 
-@SHOP.add("group/add", GroupParams, changes=True)
+@SHOP.add("group/add", GroupParams, office.MadeGroup, changes=True)
 async def add_group(call: Call, params: GroupParams) -> Any:
     """Make a group."""
     values = _group(params) | {
@@ -394,7 +395,7 @@ async def add_group(call: Call, params: GroupParams) -> Any:
     return {"group_id": made}
 
 
-@SHOP.add("group/edit", GroupParams, changes=True)
+@SHOP.add("group/edit", GroupParams, base.Nothing, changes=True)
 async def edit_group(call: Call, params: GroupParams) -> Any:
     """Change a group."""
     site_id, values = call.by.agent.site_id, _group(params)
@@ -405,7 +406,7 @@ async def edit_group(call: Call, params: GroupParams) -> Any:
     return ""
 
 
-@SHOP.add("group/delete", GroupIdParams, changes=True)
+@SHOP.add("group/delete", GroupIdParams, base.Nothing, changes=True)
 async def delete_group(call: Call, params: GroupIdParams) -> Any:
     """Delete a group; its agents stay, in none."""
     site_id = call.by.agent.site_id
@@ -423,7 +424,7 @@ def _group(params: GroupParams) -> dict[str, Any]:
 # Keyword replies
 
 
-@SHOP.add("keyword/index", Listed)
+@SHOP.add("keyword/index", Listed, base.Page[office.KeywordReply])
 async def keywords(call: Call, params: Listed) -> Any:
     """A page of the shop's keyword replies."""
     site_id = call.by.agent.site_id
@@ -433,7 +434,7 @@ async def keywords(call: Call, params: Listed) -> Any:
     return page(rows, count, params.limit)
 
 
-@SHOP.add("keyword/add", KeywordParams, changes=True)
+@SHOP.add("keyword/add", KeywordParams, office.MadeRow, changes=True)
 async def add_keyword(call: Call, params: KeywordParams) -> Any:
     """Answer a keyword from now on."""
     site_id = call.by.agent.site_id
@@ -447,7 +448,7 @@ async def add_keyword(call: Call, params: KeywordParams) -> Any:
     return {"id": await call.servicer.database.write(unit)}
 
 
-@SHOP.add("keyword/edit", KeywordParams, changes=True)
+@SHOP.add("keyword/edit", KeywordParams, base.Nothing, changes=True)
 async def edit_keyword(call: Call, params: KeywordParams) -> Any:
     """Change a keyword reply."""
     site_id, values = call.by.agent.site_id, _keyword(params)
@@ -462,13 +463,13 @@ async def edit_keyword(call: Call, params: KeywordParams) -> Any:
     return ""
 
 
-@SHOP.add("keyword/delete", IdsParams, changes=True)
+@SHOP.add("keyword/delete", IdsParams, base.Nothing, changes=True)
 async def delete_keywords(call: Call, params: IdsParams) -> Any:
     """Delete keyword replies."""
     return await _delete(call, keyword_reply, params)
 
 
-@SHOP.add("keyword/changeUse", UseParams, changes=True)
+@SHOP.add("keyword/changeUse", UseParams, base.Nothing, changes=True)
 async def change_use(call: Call, params: UseParams) -> Any:
     """Answer keywords, or do not for a while."""
     site_id, ids, values = call.by.agent.site_id, _ids(params.ids), {"is_use": _flag(params.is_use)}
@@ -496,7 +497,7 @@ async def _delete(call: Call, table: Any, params: IdsParams) -> str:
 # Quick replies
 
 
-@SHOP.add("fast/index", Listed)
+@SHOP.add("fast/index", Listed, base.Page[office.FastReply])
 async def fast_replies(call: Call, params: Listed) -> Any:
     """A page of the shop's quick replies."""
     site_id = call.by.agent.site_id
@@ -506,7 +507,7 @@ async def fast_replies(call: Call, params: Listed) -> Any:
     return page(rows, count, params.limit)
 
 
-@SHOP.add("fast/add", FastParams, changes=True)
+@SHOP.add("fast/add", FastParams, office.MadeRow, changes=True)
 async def add_fast(call: Call, params: FastParams) -> Any:
     """Offer the agents another quick reply."""
     values = {
@@ -518,7 +519,7 @@ async def add_fast(call: Call, params: FastParams) -> Any:
     return {"id": made}
 
 
-@SHOP.add("fast/edit", FastParams, changes=True)
+@SHOP.add("fast/edit", FastParams, base.Nothing, changes=True)
 async def edit_fast(call: Call, params: FastParams) -> Any:
     """Change a quick reply."""
     site_id, values = call.by.agent.site_id, {"content": _name(params.content, MAX_SHORT)}
@@ -529,7 +530,7 @@ async def edit_fast(call: Call, params: FastParams) -> Any:
     return ""
 
 
-@SHOP.add("fast/delete", IdsParams, changes=True)
+@SHOP.add("fast/delete", IdsParams, base.Nothing, changes=True)
 async def delete_fast(call: Call, params: IdsParams) -> Any:
     """Delete quick replies."""
     return await _delete(call, fast_reply, params)
@@ -538,7 +539,7 @@ async def delete_fast(call: Call, params: IdsParams) -> Any:
 # Settings
 
 
-@SHOP.add("config/config", ShopConfigParams, changes=True)
+@SHOP.add("config/config", ShopConfigParams, console.ReachValue, changes=True)
 async def shop_config(call: Call, params: ShopConfigParams) -> Any:
     """What the shop has set; with ``type``, set it."""
     site_id = call.by.agent.site_id
@@ -561,7 +562,7 @@ async def shop_config(call: Call, params: ShopConfigParams) -> Any:
     return {"value": value}
 
 
-@PLATFORM.add("config/config", PlatformConfigParams, changes=True)
+@PLATFORM.add("config/config", PlatformConfigParams, office.PlatformConfig, changes=True)
 async def platform_config(call: Call, params: PlatformConfigParams) -> Any:
     """What the platform has set; with ``web_socket``, set it."""
     if params.web_socket is None:
@@ -579,8 +580,8 @@ async def platform_config(call: Call, params: PlatformConfigParams) -> Any:
 # Their own passwords
 
 
-@SHOP.add("login/modifyPassword", OwnPasswordParams, changes=True)
-@PLATFORM.add("login/modifyPassword", OwnPasswordParams, changes=True)
+@SHOP.add("login/modifyPassword", OwnPasswordParams, base.Nothing, changes=True)
+@PLATFORM.add("login/modifyPassword", OwnPasswordParams, base.Nothing, changes=True)
 async def own_password(call: Call, params: OwnPasswordParams) -> Any:
     """Change the password of who is logged in."""
     await call.servicer.sessions.change_password(call.by, params.old_pass, params.new_pass)

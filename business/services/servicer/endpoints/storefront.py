@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..answers import chat, goods
 from ..cards import find_sku, show_sku
 from ..client_config import client_config
 from ..envelope import Family, Refused
@@ -22,7 +23,7 @@ CONTROLLERS = frozenset(("shop", "site", "member", "goodssku", "order", "config"
 """Those that may be asked for without the name of the service before them."""
 
 
-@ANYBODY.add("shop/info", SiteParams)
+@ANYBODY.add("shop/info", SiteParams, chat.Shop)
 async def shop_info(call: Call, params: SiteParams) -> Any:
     """Name and pictures of a shop."""
     site = await call.servicer.site(params.site_id)
@@ -32,14 +33,14 @@ async def shop_info(call: Call, params: SiteParams) -> Any:
     return {**names, "logo": site.logo, "avatar": site.logo}
 
 
-@ANYBODY.add("site/info", SiteParams)
+@ANYBODY.add("site/info", SiteParams, chat.SingleShop)
 async def site_info(call: Call, params: SiteParams) -> Any:
     """The same, as the single shop's pages read it."""
     shown = await shop_info(call, params)
     return {**shown, "logo_square": shown["logo"]}
 
 
-@CUSTOMER.add("member/info", Params)
+@CUSTOMER.add("member/info", Params, chat.Member)
 async def member_info(call: Call, params: Params) -> Any:
     """Who the token says that the customer is."""
     card = await call.servicer.card(call.member_id)
@@ -53,19 +54,19 @@ async def member_info(call: Call, params: Params) -> Any:
     }
 
 
-@ANYBODY.add("goodssku/detail", SkuParams)
+@ANYBODY.add("goodssku/detail", SkuParams, goods.SkuDetail)
 async def sku_detail(call: Call, params: SkuParams) -> Any:
     """A sku, of any shop."""
     return {"goods_sku_detail": show_sku(await find_sku(call.servicer.shop, params.sku_id))}
 
 
-CUSTOMER.add("order/detail", OrderParams)(order_detail)
+CUSTOMER.add("order/detail", OrderParams, goods.Order)(order_detail)
 
 
 _KINDS = {"system": "niushop", "third": "third", "disable": "none"}
 
 
-@ANYBODY.add("config/servicer", SiteParams)
+@ANYBODY.add("config/servicer", SiteParams, chat.ReachEach)
 async def config(call: Call, params: SiteParams) -> Any:
     """How customers reach the agents: for all kinds of pages at once, and for each."""
     site_id = params.site_id or call.servicer.default_site

@@ -77,6 +77,7 @@ class Endpoint:
     Args:
         path: ``module/controller/action``, in lower case.
         params: model of the parameters.
+        data: type of the data of a success, for the description (``answers/``).
         caller: who may call it.
         family: shape of the answer.
         changes: whether it changes something; with a cookie it then needs a script of our own.
@@ -87,6 +88,7 @@ class Endpoint:
 
     path: str
     params: type[Params]
+    data: Any
     caller: Caller
     family: Family
     changes: bool
@@ -117,12 +119,22 @@ class Declarations:
         self,
         path: str,
         params: type[P],
+        data: Any,
         *,
         changes: bool = False,
         family: Family | None = None,
         takes_file: bool = False,
     ) -> Callable[[Callable[[Call, P], Awaitable[Any]]], Callable[[Call, P], Awaitable[Any]]]:
-        """Declare the decorated function as the endpoint ``path`` (``controller/action``)."""
+        """Declare the decorated function as the endpoint ``path`` (``controller/action``).
+
+        Args:
+            path: the rest of its path.
+            params: model of the parameters.
+            data: type of what a success has as its data, one of ``answers/``.
+            changes: see ``Endpoint``, likewise of the others.
+            family: where it is not that of the module.
+            takes_file: whether a file comes with it.
+        """
 
         def declare(
             handler: Callable[[Call, P], Awaitable[Any]],
@@ -130,6 +142,7 @@ class Declarations:
             row = Endpoint(
                 f"{self._module}/{path}".lower(),
                 params,
+                data,
                 self._caller,
                 family or self._family,
                 changes,

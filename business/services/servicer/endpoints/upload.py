@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..answers import base
 from ..doors import AGENT as AGENTS
 from ..envelope import Family
 from ..params import Params, Word
@@ -25,13 +26,13 @@ async def _store(call: Call, person: str, site_id: int) -> Any:
     return {"pic_path": await uploads.store(call.upload, person, site_id, time)}
 
 
-@CUSTOMER.add("chat/chatimg", Params, changes=True, takes_file=True)
+@CUSTOMER.add("chat/chatimg", Params, base.Pictured, changes=True, takes_file=True)
 async def chatimg(call: Call, params: Params) -> Any:
     """Upload a picture, to be said afterwards."""
     return await _store(call, f"m{call.member_id}", call.servicer.default_site)
 
 
-@ANYBODY.add("upload/chatimg", ImageParams, changes=True, takes_file=True)
+@ANYBODY.add("upload/chatimg", ImageParams, base.Pictured, changes=True, takes_file=True)
 async def shop_chatimg(call: Call, params: ImageParams) -> Any:
     """The same at the shop's own path, where the PC front end sends pictures without a token.
 
@@ -53,13 +54,13 @@ async def shop_chatimg(call: Call, params: ImageParams) -> Any:
     return await _store(call, f"m{member_id}", servicer.default_site)
 
 
-@AGENT.add("upload/upload", Params, changes=True, takes_file=True)
+@AGENT.add("upload/upload", Params, base.Pictured, changes=True, takes_file=True)
 async def upload(call: Call, params: Params) -> Any:
     """Upload a picture."""
     return await _store(call, f"s{call.by.agent.uid}", call.by.agent.site_id)
 
 
-@AGENT.add("upload/video", Params, changes=True, takes_file=True)
+@AGENT.add("upload/video", Params, base.Pictured, changes=True, takes_file=True)
 async def video(call: Call, params: Params) -> Any:
     """Upload a picture; the original's name for a second way to do it."""
     return await _store(call, f"s{call.by.agent.uid}", call.by.agent.site_id)

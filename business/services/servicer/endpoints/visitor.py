@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..answers import chat
 from ..envelope import PARAMETER_ERROR, Family, Refused
 from ..params import Params
 from .table import Call, Caller, Declarations
@@ -11,7 +12,7 @@ from .table import Call, Caller, Declarations
 endpoints = Declarations("api", Caller.ANYBODY, Family.CUSTOMER)
 
 
-@endpoints.add("chat/visitor", Params, changes=True)
+@endpoints.add("chat/visitor", Params, chat.Visitor, changes=True)
 async def visitor(call: Call, params: Params) -> Any:
     """A token for somebody who is not logged in. By POST only."""
     if call.request.method != "POST":

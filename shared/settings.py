@@ -105,6 +105,7 @@ Keys = Annotated[list[str], BeforeValidator(_keys), Field(json_schema_extra={"se
 Secret = Annotated[
     str | list[str], BeforeValidator(_secret), Field(json_schema_extra={"secret": True})
 ]
+SecretText = Annotated[str, Field(json_schema_extra={"secret": True})]
 Address = Annotated[str, AfterValidator(_address)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Count = Annotated[int, Field(ge=0)]
@@ -351,8 +352,25 @@ class Shop(Section):
 
     url: str = Field(
         default="",
-        description="Where members, goods and orders are read. Not supported yet: must be"
-        " empty, which is the demo shop.",
+        description="Where sites, members, goods and orders are read: a NiuShop database"
+        " (mysql+asyncmy, postgresql+asyncpg or sqlite+aiosqlite), or the shop's own back end"
+        " (https or http). Empty: the demo shop.",
+    )
+    key: SecretText = Field(
+        default="",
+        description="What a back end wants to see as Authorization: Bearer, at least 32"
+        " characters. Not used with a database.",
+    )
+    prefix: Annotated[str, Field(pattern="^[A-Za-z0-9_]*$")] = Field(
+        default="ns_", description="What the names of the tables of a database begin with."
+    )
+    timeout: Period = Field(
+        default=3.0,
+        description="Seconds that an answer of the shop takes at most; the chat goes on without.",
+    )
+    cache: Seconds = Field(
+        default=30.0,
+        description="Seconds that sites, members and skus are remembered. 0: not at all.",
     )
 
 
@@ -367,8 +385,15 @@ class Servicer(Section):
     )
     token_url: str = Field(
         default="",
-        description="URL of the shop that answers with the member of a token. Not supported yet:"
-        " must be empty.",
+        description="URL of the shop that is sent a token (POST, form field token) and answers"
+        " whose it is, as /api/member/info of NiuShop does. Empty: only tokens of token_keys.",
+    )
+    token_cache: Seconds = Field(
+        default=60.0,
+        description="Seconds that an answer of token_url is remembered; refusals at most 5.",
+    )
+    token_timeout: Period = Field(
+        default=3.0, description="Seconds that an answer of token_url takes at most."
     )
     default_site: Annotated[int, Field(ge=1)] = Field(
         default=1, description="Shop of customers that name none."

@@ -200,6 +200,7 @@ def test_secrets_are_marked() -> None:
         "secret",
         "business.api_keys",
         "servicer.token_keys",
+        "shop.key",
     }
 
 

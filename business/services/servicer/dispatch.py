@@ -18,6 +18,7 @@ from .multipart import read_multipart
 from .pages import address_of
 from .params import read_params, to_word
 from .service import Servicer
+from .shop.errors import ShopDown
 from .store.errors import StoreError
 from .web import is_own_script
 
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 _DOORS = {Caller.AGENT: AGENT, Caller.SHOP: SHOP, Caller.PLATFORM: PLATFORM}
 
 UNREACHABLE = "客服连接异常"
+NO_SHOP_SYSTEM = "商城系统暂时无法访问，请稍后再试"
 
 
 async def dispatch(servicer: Servicer, request: web.Request, path: str) -> web.StreamResponse:
@@ -78,6 +80,8 @@ async def _answer(
     except GatewayError as error:
         log.warning("%s: %s", endpoint.path, error)
         refused = Refused(UNREACHABLE)
+    except ShopDown:  # the log has it, once for all requests
+        refused = Refused(NO_SHOP_SYSTEM)
     return _respond(call, failure(endpoint.family, refused, servicer.now()), refused.status)
 
 
@@ -106,8 +110,7 @@ async def _admit(
     servicer = call.servicer
     if endpoint.caller is Caller.CUSTOMER:
         token = to_word(params.get("token"))
-        call.member_id = servicer.tokens.member_of(token)
-        call.refresh = servicer.tokens.renewal(token, call.received)
+        call.member_id, call.refresh = await servicer.admission.admit(token, call.received)
     elif (door := _DOORS.get(endpoint.caller)) is not None:
         cookie = call.request.cookies.get(door.cookie, "")
         call.visitor = await servicer.sessions.find(cookie, door.role)

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from .directory import Directory
-from .shop.interface import Shop
+from .shop.guarded import GuardedShop
 from .store.dialogues import Row
 from .store.pairs import Card
 
@@ -20,7 +20,7 @@ _LINE = ("sku_id", "goods_id", "sku_name", "sku_image", "price", "num")
 
 
 async def show(
-    rows: list[Row], site_id: int, directory: Directory, shop: Shop
+    rows: list[Row], site_id: int, directory: Directory, shop: GuardedShop
 ) -> list[dict[str, Any]]:
     """Rows of one conversation, in the order given, as clients read them (CONTRACT 3.6).
 
@@ -28,12 +28,13 @@ async def show(
         rows: of the store.
         site_id: the shop of all of them.
         directory: for the agents.
-        shop: for everything else. What it no longer has is shown as None.
+        shop: for everything else. What it does not have, or does not tell while it is down, is
+            shown as None.
     """
     site, skus, orders = await asyncio.gather(
         shop.site(site_id),
-        shop.skus({row["goods_sku_id"] for row in rows if row["goods_sku_id"]}),
-        shop.orders({row["order_id"] for row in rows if row["order_id"]}),
+        shop.known_skus({row["goods_sku_id"] for row in rows if row["goods_sku_id"]}),
+        shop.known_orders({row["order_id"] for row in rows if row["order_id"]}),
     )
     shown = []
     for row in rows:
@@ -66,7 +67,7 @@ async def show(
 
 
 async def show_to_agent(
-    rows: list[Row], card: Card, directory: Directory, shop: Shop
+    rows: list[Row], card: Card, directory: Directory, shop: GuardedShop
 ) -> list[dict[str, Any]]:
     """Rows of one member, in the order given, as the console reads them (``message/lists``).
 
@@ -74,11 +75,11 @@ async def show_to_agent(
         rows: of the store.
         card: the member.
         directory: for the agents.
-        shop: for goods and orders. What it no longer has is shown as None.
+        shop: for goods and orders, likewise.
     """
     skus, orders = await asyncio.gather(
-        shop.skus({row["goods_sku_id"] for row in rows if row["goods_sku_id"]}),
-        shop.orders({row["order_id"] for row in rows if row["order_id"]}),
+        shop.known_skus({row["goods_sku_id"] for row in rows if row["goods_sku_id"]}),
+        shop.known_orders({row["order_id"] for row in rows if row["order_id"]}),
     )
     shown = []
     for row in rows:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection
 
 from shared.errors import GatewayError
-from shared.setting_names import refuse
 
 from . import presence
+from .admission import Admission
 from .agents import Agents
+from .asked_tokens import AskedTokens
 from .auth import BindKeys, Passwords, derive
 from .captchas import Captchas
 from .content import Checker
@@ -30,10 +31,13 @@ from .messages import Messages
 from .pages import Pages
 from .push import Pusher, agent_of
 from .sessions import Sessions
-from .shop.demo import AGENT_PASSWORD, AGENTS, DemoShop
-from .shop.interface import Shop, Site
+from .shop.demo import AGENT_PASSWORD, AGENTS
+from .shop.errors import ShopDown
+from .shop.interface import Site
+from .shop.opening import make_shop
 from .sockets import Sockets
 from .store import agents as store
+from .store import conversations
 from .store.database import Database
 from .store.errors import StoreError
 from .store.pairs import Card
@@ -78,15 +82,16 @@ class Servicer:
         self.zone = zoneinfo.ZoneInfo(settings.time_zone)
         self.database = Database(settings.database.url)
         self.directory = Directory(self.database, self.is_demo)
-        self.shop: Shop = _shop(settings.shop.url)
-        if own.token_url:
-            raise refuse(
-                "servicer.token_url", own.token_url, "is not supported yet; leave it empty"
-            )
+        self.shop = make_shop(settings.shop)
         self.web = Web(settings.trusted_proxies, own.cors_origins)
         self.pages = Pages(self, own.cors_origins)
         derived = [derive(secret, f"tokens {NAME}").hex() for secret in secrets]
         self.tokens = Tokens(_token_keys(settings), NAME, derived)
+        self.asks_for_tokens = bool(own.token_url)
+        asked = None
+        if own.token_url:
+            asked = AskedTokens(own.token_url, own.token_cache, own.token_timeout)
+        self.admission = Admission(self.tokens, asked)
         self.bind_keys = BindKeys(secrets, NAME)
         self.passwords = Passwords()
         self.checker = Checker(Sanitizer(own.image_hosts), self.shop)
@@ -122,6 +127,7 @@ class Servicer:
         servicer = cls(settings, gateway)
         try:
             await servicer.database.open()
+            await servicer.shop.open()
             if servicer.is_demo:
                 await servicer._make_demo_agents()
             servicer._sweeper = asyncio.create_task(servicer._sweep())
@@ -142,6 +148,7 @@ class Servicer:
         self.captchas.close()
         await self.database.close()
         await self.shop.close()
+        await self.admission.close()
 
     # Time and names
 
@@ -154,17 +161,38 @@ class Servicer:
         return datetime.datetime.now(self.zone)
 
     async def card(self, member_id: int) -> Card:
-        """A member as agents see it; a shop may not know everybody whom it gave a token."""
+        """A member as agents see it; a shop may not know everybody whom it gave a token, and may
+        be down: then it is the name that was stored last."""
         if visitor := card_of(member_id):
             return visitor
-        member = await self.shop.member(member_id)
-        if member is None:
-            return Card(member_id, f"会员{member_id}", "")
-        return Card(member_id, member.nickname or member.username, member.headimg)
+        try:
+            member = await self.shop.find_member(member_id)
+        except ShopDown:
+            is_known = False
+        else:
+            if member is not None:
+                return Card(member_id, member.nickname or member.username, member.headimg)
+            is_known = not self.asks_for_tokens
+        if card := self.admission.card(member_id):
+            return card
+        stored = None
+        if not is_known:
+            stored = await self.database.read(lambda c: conversations.card(c, member_id))
+        return stored or Card(member_id, f"会员{member_id}", "")
 
     async def site(self, site_id: int) -> Site | None:
-        """The site of a request; 0, which is also what a missing number is, is the default one."""
-        return await self.shop.site(site_id or self.default_site)
+        """The site of a request; 0, which is also what a missing number is, is the default one.
+
+        Raises:
+            ShopDown: nobody knows whether there is such a site. Those that have agents there are.
+        """
+        site_id = site_id or self.default_site
+        try:
+            return await self.shop.find_site(site_id)
+        except ShopDown:
+            if site_id == self.default_site or site_id in await self.directory.sites():
+                return Site(site_id, "", "")
+            raise
 
     # What hooks ask for
 
@@ -219,15 +247,9 @@ class Servicer:
         await self.database.write(unit)
 
 
-def _shop(url: str) -> Shop:
-    if url:
-        raise refuse("shop.url", url, "is not supported; empty is the demo shop")
-    return DemoShop()
-
-
 def _token_keys(settings: Settings) -> list[str]:
     """The shop's keys of customers' tokens. A demo needs none."""
     keys = list(settings.servicer.token_keys)
-    if not keys and not settings.demo:
-        log.warning("servicer.token_keys is empty: no member of the shop can be let in")
+    if not keys and not settings.servicer.token_url and not settings.demo:
+        log.warning("servicer.token_keys and servicer.token_url are empty: no member can be let in")
     return keys

@@ -50,8 +50,8 @@ async def shop_chatimg(call: Call, params: ImageParams) -> Any:
             return await _store(call, f"s{visitor.agent.uid}", visitor.agent.site_id)
         if is_ours:
             return await _store(call, f"a{call.address}", servicer.default_site)
-    member_id = servicer.tokens.member_of(params.token)
-    return await _store(call, f"m{member_id}", servicer.default_site)
+    admitted = await servicer.admission.admit(params.token, call.received)
+    return await _store(call, f"m{admitted.member_id}", servicer.default_site)
 
 
 @AGENT.add("upload/upload", Params, base.Pictured, changes=True, takes_file=True)

@@ -193,6 +193,9 @@ _ALL_GOODS = [_goods(*row[:3]) for row in reversed(_GOODS)]
 class DemoShop:
     """See ``interface.Shop``. The same in every process, and nothing changes it."""
 
+    async def open(self) -> None:
+        """See ``Shop``."""
+
     async def site(self, site_id: int) -> Site | None:
         """See ``Shop``."""
         return _SITES.get(site_id)
@@ -234,7 +237,7 @@ class DemoShop:
         """See ``Shop``."""
         counts: dict[int, int] = {}
         for order in self._orders(site_id, member_id):
-            for line in order.order_goods:
+            for line in order.order_goods if order.order_status > 0 else ():
                 counts[line.sku_id] = counts.get(line.sku_id, 0) + line.num
         rows = [Bought(num, _SKUS[sku_id]) for sku_id, num in counts.items()]
         return _part([row for row in rows if _is_of(row.sku, site_id, text)], part)

@@ -1,4 +1,8 @@
-"""What the customer service asks of a shop. Money is text with two decimals, as clients show it."""
+"""What the customer service asks of a shop. Money is text with two decimals, as clients show it.
+
+``sql.py`` reads a shop's database, ``http.py`` asks its back end, ``demo.py`` makes one up.
+``guarded.py`` stands before them all.
+"""
 
 from __future__ import annotations
 
@@ -133,10 +137,16 @@ class Bought:
 
 
 class Slice(NamedTuple):
-    """Which part of a list is wanted: at most ``limit`` rows after the first ``offset``."""
+    """Which part of a list is wanted: at most ``limit`` rows after the first ``offset``, which is
+    a multiple of it."""
 
     offset: int
     limit: int
+
+    @property
+    def page(self) -> int:
+        """Its number, from 1."""
+        return self.offset // self.limit + 1
 
 
 class GoodsFilter(NamedTuple):
@@ -158,7 +168,7 @@ class OrderFilter(NamedTuple):
 
     Args:
         status: their ``order_status``; None for all.
-        refunding: only those with a line that is being refunded.
+        refunding: only those with a line of which a refund has been asked for and is not settled.
         order_no: part of their number, "" for all.
         order_name: part of their name or of a line's, "" for all.
     """
@@ -169,12 +179,23 @@ class OrderFilter(NamedTuple):
     order_name: str = ""
 
 
+MOST = 100
+"""Members, skus or orders that are asked for at once."""
+
 Found = tuple[list[T], int]
 """A part of a list, and how many rows there are in all."""
 
 
 class Shop(Protocol):
-    """A shop. Every method may wait for another machine."""
+    """A shop. Every method may wait for another machine, and raise ``ShopDown``. Who asks for
+    several asks for at most ``MOST`` at once."""
+
+    async def open(self) -> None:
+        """Be ready.
+
+        Raises:
+            SettingsError: the shop cannot be used with these settings.
+        """
 
     async def site(self, site_id: int) -> Site | None:
         """A site; None: there is none of that id."""
@@ -198,7 +219,7 @@ class Shop(Protocol):
         """What a member has looked at in a site, the latest first; ``text``: part of the name."""
 
     async def bought(self, site_id: int, member_id: int, text: str, part: Slice) -> Found[Bought]:
-        """What a member has bought in a site, the latest first; ``text``: part of the name."""
+        """What a member has paid for in a site, the latest first; ``text``: part of the name."""
 
     async def orders_of(
         self, site_id: int, member_id: int, wanted: OrderFilter, part: Slice

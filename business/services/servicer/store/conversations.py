@@ -138,3 +138,12 @@ def is_linked(connection: Connection, site_id: int, member_id: int) -> bool:
     return (
         connection.execute(_IS_LINKED, {"site": site_id, "member": member_id}).first() is not None
     )
+
+
+def card(connection: Connection, member_id: int) -> Card | None:
+    """How a member was called when last heard of; None: nobody of that id was."""
+    query = select(table.c.member_name, table.c.headimg).where(
+        table.c.member_id == member_id, table.c.member_name != ""
+    )
+    row = connection.execute(query.order_by(table.c.last_id.desc()).limit(1)).first()
+    return None if row is None else Card(member_id, row[0], row[1])

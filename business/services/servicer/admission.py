@@ -61,10 +61,10 @@ class Admission:
             await self._asked.close()
 
     def _admitted(self, holder: Holder) -> Admitted:
-        if holder.nickname and holder.member_id not in self._cards:
+        if holder.nickname:
+            self._cards.pop(holder.member_id, None)
             if len(self._cards) >= MAX_ANSWERS:
                 del self._cards[next(iter(self._cards))]
-        if holder.nickname:
             card = Card(holder.member_id, holder.nickname, holder.headimg)
             self._cards[holder.member_id] = card
         return Admitted(holder.member_id, holder.fresh)

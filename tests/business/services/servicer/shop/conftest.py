@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -19,51 +13,11 @@ from business.services.servicer.shop.opening import make_shop
 from shared.settings import Shop as ShopSettings
 from tests.support import niushop
 from tests.support.databases import KINDS, Servers
-from tests.support.ports import Ports
-from tests.support.stack import ROOT
 from tests.support.timing import TIMEOUT
 
-KEY = "the key of the tests, 32 characters or more"
+from .servers import KEY, Example
 
 LANGUAGES = ("python", "php")
-
-
-@contextlib.contextmanager
-def running_example(language: str) -> Iterator[str]:
-    """``examples/shop.py`` or ``examples/shop.php`` as a process; its URL."""
-    ports = Ports()
-    port = ports.take()
-    if language == "python":
-        command = [sys.executable, str(ROOT / "examples" / "shop.py"), str(port)]
-    elif shutil.which("php"):
-        command = ["php", "-S", f"127.0.0.1:{port}", str(ROOT / "examples" / "shop.php")]
-    else:
-        pytest.skip("needs PHP: apt-get install php-cli")
-    process = subprocess.Popen(
-        command,
-        env={**os.environ, "SHOP_KEY": KEY},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        _wait(port, process)
-        yield f"http://127.0.0.1:{port}/kefu"
-    finally:
-        process.terminate()
-        process.wait(TIMEOUT)
-        ports.close()
-
-
-def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + TIMEOUT
-    while True:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        if process.poll() is not None or time.monotonic() > end:
-            raise AssertionError("the example did not start")
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +27,7 @@ def examples() -> Iterator[dict[str, str]]:
 
         class Lazy(dict[str, str]):
             def __missing__(self, language: str) -> str:
-                self[language] = stack.enter_context(running_example(language))
+                self[language] = stack.enter_context(Example(language)).url
                 return self[language]
 
         yield Lazy()

@@ -1,14 +1,93 @@
-"""Back ends that answer what a test wants, or nothing at all."""
+"""Back ends: the examples, and some that answer what a test wants, or nothing at all."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
+import pytest
 from aiohttp import web
+
+from tests.support.ports import Ports
+from tests.support.stack import ROOT
+from tests.support.timing import TIMEOUT
+
+KEY = "the key of the tests, 32 characters or more"
+
+
+class Example:
+    """``examples/shop.py`` or ``examples/shop.php`` as a process, which may be stopped and started.
+
+    Args:
+        language: python or php; without PHP the test is skipped.
+    """
+
+    def __init__(self, language: str) -> None:
+        self._ports = Ports()
+        port = self._port = self._ports.take()
+        self.url = f"http://127.0.0.1:{port}/kefu"
+        self._command = [sys.executable, str(ROOT / "examples" / "shop.py"), str(port)]
+        if language == "php":
+            if shutil.which("php") is None:
+                self._ports.close()
+                pytest.skip("needs PHP: apt-get install php-cli")
+            script = str(ROOT / "examples" / "shop.php")
+            self._command = ["php", "-S", f"127.0.0.1:{port}", script]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+        self._ports.close()
+
+    def start(self) -> None:
+        """Start it, and wait until it takes connections."""
+        process = self._process = subprocess.Popen(
+            self._command,
+            env={**os.environ, "SHOP_KEY": KEY},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        end = time.monotonic() + TIMEOUT
+        while True:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self._port)) == 0:
+                    return
+            if process.poll() is not None or time.monotonic() > end:
+                self.stop()
+                raise AssertionError("the example did not start")
+            time.sleep(0.02)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and not stopped."""
+        return self._process is not None
+
+    def stop(self) -> None:
+        """End it. Idempotent."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(TIMEOUT)
+            self._process = None
 
 
 @asynccontextmanager

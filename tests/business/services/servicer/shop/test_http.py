@@ -20,8 +20,7 @@ from shared.settings import Shop as ShopSettings
 from tests.support.niushop import DATA
 from tests.support.timing import eventually, within
 
-from .conftest import KEY
-from .servers import BackEnd, back_end, raw_server, silent_server
+from .servers import KEY, BackEnd, back_end, raw_server, silent_server
 
 DEMO = DemoShop()
 TEN = Slice(0, 10)

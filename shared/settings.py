@@ -439,6 +439,10 @@ class Servicer(Section):
         description="Messages that a member or an agent may send per minute and business process."
         " 0: no limit.",
     )
+    recall_window: Seconds = Field(
+        default=120.0,
+        description="Seconds for which who said something may take it back. 0: never.",
+    )
     visitors: bool = Field(
         default=True, description="Whether customers who are not logged in may chat."
     )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
 from shared.errors import GatewayError
 
+from .capabilities import Capability
 from .customers import BAD_SOCKET, CLOSED
 from .envelope import Refused
-from .push import Frame, agent_uid, frame
+from .push import Frame, Push, agent_uid, frame
 from .sockets import Socket
 from .store import agents as store
 from .store.agents import Agent, Login
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Agents:
-    """Agents' sockets.
+    """Agents' sockets, and who gets new customers.
 
     Args:
         servicer: the running service.
@@ -29,18 +31,25 @@ class Agents:
     def __init__(self, servicer: Servicer) -> None:
         self._servicer = servicer
 
-    async def bind(self, agent: Agent, login: Login, client_id: str) -> None:
+    async def bind(
+        self,
+        agent: Agent,
+        login: Login,
+        socket: Socket,
+        capabilities: Collection[Capability] = (),
+    ) -> None:
         """Bind a socket to an agent. Idempotent.
 
         Args:
             agent: who is logged in.
             login: the session of the request.
-            client_id: a socket that may be bound, see ``Sockets.can_bind``.
+            socket: one that may be bound, see ``Sockets.can_bind``.
+            capabilities: of its client.
 
         Raises:
             Refused: the socket is gone, or the login has ended meanwhile.
         """
-        servicer = self._servicer
+        servicer, client_id = self._servicer, socket.client_id
         uid = agent_uid(agent.uid)
 
         def unit(connection: Connection) -> None:
@@ -51,7 +60,7 @@ class Agents:
         await servicer.database.write(unit)
         session = {"servicer_id": agent.uid, "login": login.id, "bound": servicer.now()}
         try:
-            is_bound = await servicer.sockets.bind(client_id, uid, session)
+            is_bound = await servicer.sockets.bind(socket, uid, session, capabilities)
         except GatewayError:
             is_bound = False
         if not is_bound:
@@ -59,7 +68,9 @@ class Agents:
             raise Refused(BAD_SOCKET)
         if not await servicer.database.read(lambda c: store.has_login(c, login.id)):
             # Another login came between: it did not see this socket, or it is being put out twice.
-            await self._put_out(agent.uid, [client_id])
+            await self._put_out(
+                agent.uid, [Socket(client_id, {**session, "caps": [*capabilities]})]
+            )
             raise Refused("账号在其他地方登录")
         servicer.pusher.run(servicer.waiting.deliver(agent))
 
@@ -88,14 +99,55 @@ class Agents:
 
         await servicer.pusher.settle(servicer.pusher.run(end()))
 
-    async def others(self, servicer_id: int, login_id: int = 0) -> list[str]:
+    async def connected(self, site_id: int) -> list[Agent]:
+        """The agents of a shop who have a socket, whether they accept or not.
+
+        Raises:
+            GatewayError: the gateways cannot be asked.
+        """
+        agents = await self._servicer.directory.of_site(site_id)
+        uids = [agent_uid(agent.uid) for agent in agents]
+        there = await self._servicer.sockets.ids(uids) if uids else {}
+        return [agent for agent in agents if there.get(agent_uid(agent.uid))]
+
+    async def available(self, site_id: int) -> list[Agent]:
+        """Those of them who take new customers, as far as is known: what another process has
+        changed within the last two seconds may be missing.
+
+        Raises:
+            GatewayError: the gateways cannot be asked.
+        """
+        return [agent for agent in await self.connected(site_id) if agent.is_accepting]
+
+    async def is_accepting(self, agent: Agent) -> bool:
+        """Whether an agent takes new customers while connected."""
+        return bool(await self._servicer.database.read(lambda c: store.accepting(c, [agent.uid])))
+
+    async def accept(self, agent: Agent, is_accepting: bool) -> None:
+        """An agent takes new customers from now on, those who wait first, or no longer.
+        Idempotent.
+
+        Raises:
+            GatewayError: the gateways cannot be asked; what the agent wants is stored.
+        """
+        servicer, uid = self._servicer, agent_uid(agent.uid)
+        is_new = await servicer.database.write(lambda c: store.accept(c, agent.uid, is_accepting))
+        servicer.directory.forget()
+        if not is_new:
+            return
+        data = {"servicer_id": agent.uid, "accepting": is_accepting}
+        await servicer.pusher.send([Push(uid, frame(Capability.ACCEPTING, data))])
+        if is_accepting and (await servicer.sockets.ids([uid])).get(uid):
+            servicer.pusher.run(servicer.waiting.deliver(agent))
+
+    async def others(self, servicer_id: int, login_id: int = 0) -> list[Socket]:
         """An agent's sockets that were bound under another login.
 
         Raises:
             GatewayError: the gateways cannot be asked.
         """
         sockets = await self._servicer.sockets.of_uid(agent_uid(servicer_id))
-        return [socket.client_id for socket in sockets if socket.login != login_id]
+        return [socket for socket in sockets if socket.login != login_id]
 
     async def put_out_others(self, login: Login) -> None:
         """Tell the sockets of an agent's other logins so, and unbind them.
@@ -103,9 +155,9 @@ class Agents:
         Raises:
             GatewayError: the gateways cannot be asked.
         """
-        ids = await self.others(login.uid, login.id)
-        if ids:
-            await self._put_out(login.uid, ids)
+        others = await self.others(login.uid, login.id)
+        if others:
+            await self._put_out(login.uid, others)
 
     async def left(self, login: Login) -> None:
         """A login has ended: its sockets get nothing any more.
@@ -114,18 +166,18 @@ class Agents:
             GatewayError: the gateways cannot be asked.
         """
         sockets = await self._servicer.sockets.of_uid(agent_uid(login.uid))
-        ids = [socket.client_id for socket in sockets if socket.login == login.id]
-        await self._turn_out(login.uid, ids, None)
+        ended = [socket for socket in sockets if socket.login == login.id]
+        await self._turn_out(login.uid, ended, None)
 
-    async def _put_out(self, servicer_id: int, client_ids: list[str]) -> None:
+    async def _put_out(self, servicer_id: int, sockets: list[Socket]) -> None:
         last = frame("force_offline", {"servicer_id": servicer_id})
-        await self._turn_out(servicer_id, client_ids, last)
+        await self._turn_out(servicer_id, sockets, last)
 
-    async def _turn_out(self, servicer_id: int, client_ids: list[str], last: Frame | None) -> None:
-        for client_id in client_ids:
-            await self._servicer.sockets.turn_out(client_id, agent_uid(servicer_id), last)
-        for client_id in client_ids:
-            await self.closed(client_id, servicer_id)
+    async def _turn_out(self, servicer_id: int, sockets: list[Socket], last: Frame | None) -> None:
+        for socket in sockets:
+            await self._servicer.sockets.turn_out(socket, agent_uid(servicer_id), last)
+        for socket in sockets:
+            await self.closed(socket.client_id, servicer_id)
 
     async def closed(self, client_id: str, servicer_id: int) -> None:
         """A socket is gone, or no longer this agent's; another takes its place. Idempotent."""

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from shared.errors import GatewayError
 
 from .assignment import choose
+from .capabilities import Capability
 from .envelope import Refused
 from .messages import arrival, taken
 from .push import Frame, Push, agent_uid, customer_uid, frame
@@ -59,13 +60,20 @@ class Customers:
 
     # Coming
 
-    async def bind(self, member_id: int, site_id: int, client_id: str) -> Agent:
+    async def bind(
+        self,
+        member_id: int,
+        site_id: int,
+        socket: Socket,
+        capabilities: Collection[Capability] = (),
+    ) -> Agent:
         """Bind a socket to a member, and connect the member with an agent. Idempotent.
 
         Args:
             member_id: who the token says.
             site_id: the shop, which exists.
-            client_id: a socket that may be bound, see ``Sockets.can_bind``.
+            socket: one that may be bound, see ``Sockets.can_bind``.
+            capabilities: of its client.
 
         Returns:
             The agent.
@@ -73,15 +81,13 @@ class Customers:
         Raises:
             Refused: the socket is gone; or nobody is there, but the socket is bound all the same.
         """
-        servicer = self._servicer
-        agents = {agent.uid: agent for agent in await servicer.directory.of_site(site_id)}
+        servicer, client_id = self._servicer, socket.client_id
         try:
-            there = await servicer.sockets.ids([agent_uid(uid) for uid in agents]) if agents else {}
-            available = {uid for uid in agents if there.get(agent_uid(uid))}
-            arrived = await self._arrive(member_id, site_id, client_id, available)
+            agents = {a.uid: a for a in await servicer.agents.connected(site_id)}
+            arrived = await self._arrive(member_id, site_id, client_id, agents)
             session = {"member_id": member_id, "sites": {str(site_id): servicer.now()}}
             uid = customer_uid(member_id)
-            is_bound = await servicer.sockets.bind(client_id, uid, session)
+            is_bound = await servicer.sockets.bind(socket, uid, session, capabilities)
         except GatewayError:
             await self._leave(member_id, client_id)
             raise Refused(BAD_SOCKET) from None
@@ -89,6 +95,8 @@ class Customers:
             await self._leave(member_id, client_id)
             raise Refused(BAD_SOCKET)
         if not arrived.servicer_id:
+            # An agent may have come between the question who is there and the commit.
+            servicer.pusher.run(servicer.waiting.look(site_id))
             raise Refused(NOBODY)
         if arrived.pair is not None:
             connect = frame("connect", arrival(arrived.pair, arrived.last))
@@ -96,7 +104,7 @@ class Customers:
         return agents[arrived.servicer_id]
 
     async def _arrive(
-        self, member_id: int, site_id: int, client_id: str, available: Collection[int]
+        self, member_id: int, site_id: int, client_id: str, connected: Collection[int]
     ) -> _Arrival:
         card = await self._servicer.card(member_id)
         now = self._servicer.now()
@@ -106,15 +114,17 @@ class Customers:
             conversation.member_time = int(now)
             conversation.name(card)
             known = pairs.of_conversation(connection, site_id, member_id)
-            for row in known:
-                if row["online"] and row["client_id"] == client_id:
-                    if row["servicer_id"] in available:
-                        return _Arrival(row["servicer_id"])
-            chosen = choose(connection, conversation, known, available)
+            for one in known:
+                if one.is_online and one.row["client_id"] == client_id:
+                    if one.servicer_id in connected:
+                        return _Arrival(one.servicer_id)
+            chosen = choose(connection, conversation, known, connected)
             if not chosen:
+                conversation.silent_since = conversation.silent_since or int(now)
                 conversations.save(connection, conversation)
                 return _Arrival(0)
-            pair = next((row for row in known if row["servicer_id"] == chosen), None)
+            conversation.silent_since = 0
+            pair = next((one.row for one in known if one.servicer_id == chosen), None)
             pair = pairs.connect(
                 connection,
                 pair,
@@ -161,6 +171,7 @@ class Customers:
                 now=now,
             )
             conversation.servicer_id = agent.uid
+            conversation.silent_since = 0
             conversations.save(connection, conversation)
             return True
 
@@ -205,7 +216,7 @@ class Customers:
         def unit(connection: Connection) -> list[int]:
             now = servicer.now()
             left = []
-            for row in pairs.of_conversation(connection, site_id, member_id):
+            for row, *_ in pairs.of_conversation(connection, site_id, member_id):
                 if not row["online"] or row["client_id"] in {s.client_id for s in staying}:
                     continue
                 if staying:
@@ -304,7 +315,7 @@ class Customers:
         def unit(connection: Connection) -> None:
             for site_id in sites:
                 conversation = conversations.lock(connection, site_id, member_id, now)
-                known = pairs.of_conversation(connection, site_id, member_id)
+                known = [row for row, *_ in pairs.of_conversation(connection, site_id, member_id)]
                 mine = [row for row in known if row["servicer_id"] == conversation.servicer_id]
                 if mine and not any(row["online"] for row in known):
                     pairs.connect(

@@ -25,6 +25,7 @@ def hand_over(
     Returns:
         The messages in their order, automatic replies among them; [] where nothing has waited.
     """
+    conversation.silent_since = 0
     if not conversation.waiting_id:
         return []
     first, conversation.waiting_id = conversation.waiting_id, 0

@@ -13,7 +13,7 @@ from .store.pairs import Card
 _SHOWN = (
     "id", "member_id", "servicer_id", "create_day", "create_time", "content_type", "type", "read",
     "shop_id", "goods_sku_id", "order_id", "consumer_say", "servicer_say", "add_time",
-    "relate_data", "content", "message", "prev_id",
+    "relate_data", "content", "message", "prev_id", "recalled",
 )  # fmt: skip
 
 _LINE = ("sku_id", "goods_id", "sku_name", "sku_image", "price", "num")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import datetime
 from collections.abc import Callable, Collection
@@ -18,8 +19,8 @@ from .shop.interface import Site
 from .store import conversations, dialogues, pairs, replies
 from .store.agents import Agent
 from .store.conversations import Conversation
-from .store.dialogues import PUSH_TYPES, Content, ContentType, Side
-from .store.pairs import Card, Row
+from .store.dialogues import PUSH_TYPES, Content, ContentType, Side, Stored
+from .store.pairs import Card, Known, Row
 
 if TYPE_CHECKING:
     from .service import Servicer
@@ -30,14 +31,34 @@ class Sent:
     """What became of a message.
 
     Attributes:
-        dialogue_id: of the stored row.
-        reached: whether the other side had a socket.
+        stored: the row; ``reached``: whether the other side had a socket.
         pushes: what to send, [] for a message that had been sent before.
+        delivered: whether a socket of the other side is known to have it.
     """
 
-    dialogue_id: int
-    reached: bool
+    stored: Stored
     pushes: list[Push] = dataclasses.field(default_factory=list)
+    delivered: bool = False
+
+    @classmethod
+    def of(cls, row: Row, reached: bool, pushes: list[Push]) -> Sent:
+        """Of a row that was just stored."""
+        return cls(Stored(row["id"], row["prev_id"], row["add_time"], reached), pushes)
+
+    @classmethod
+    def before(cls, stored: Stored) -> Sent:
+        """Of a message that had been sent before."""
+        return cls(stored, delivered=stored.reached)
+
+    def receipt(self) -> dict[str, Any]:
+        """What a sender who may send again is told of it."""
+        stored = self.stored
+        return {
+            "id": stored.id,
+            "prev_id": stored.prev_id,
+            "add_time": stored.add_time,
+            "delivered": self.delivered,
+        }
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -78,7 +99,7 @@ class Say:
         sender = f"m{member_id}"
         conversation = conversations.lock(connection, site_id, member_id, now)
         if self.own_id and (before := dialogues.find_sent(connection, sender, self.own_id)):
-            return Sent(*before)
+            return Sent.before(before)
         known = pairs.of_conversation(connection, site_id, member_id)
         chosen = choose(connection, conversation, known, self.agents, self.preferred)
         pushes = self._meet(connection, conversation, known, chosen, now) if chosen else []
@@ -94,17 +115,17 @@ class Say:
             side=Side.CUSTOMER,
             now=self.now,
         )
-        sent = Sent(row["id"], bool(chosen), pushes)
-        listening = {p["servicer_id"] for p in known if p["online"]} | {chosen}
+        sent = Sent.of(row, bool(chosen), pushes)
+        listening = {pair.servicer_id for pair in known if pair.is_online} | {chosen}
         to = [agent_uid(servicer_id) for servicer_id in sorted(listening)] if chosen else []
         if to:
-            pushes.append(Push(to, frame(PUSH_TYPES[self.content.type], row)))
+            pushes.append(Push(to, frame(PUSH_TYPES[self.content.type], row), counts=True))
         if self.content.type is ContentType.TEXT:
             reply = replies.find(connection, site_id, self.content.text)
             if reply is not None:
                 pushes += self._reply(connection, conversation, reply, chosen, to)
         if self.own_id:
-            dialogues.note_sent(connection, sender, self.own_id, row["id"], sent.reached, now)
+            dialogues.note_sent(connection, sender, self.own_id, row["id"], bool(chosen), now)
         return sent
 
     def _reply(
@@ -157,14 +178,14 @@ class Say:
         self,
         connection: Connection,
         conversation: Conversation,
-        known: list[Row],
+        known: list[Known],
         chosen: int,
         now: float,
     ) -> list[Push]:
         """Connect the pair where it is not, and hand over what has waited; who is to be told."""
         pushes = []
         waiting = hand_over(connection, conversation, self.site, self.card.member_id, chosen)
-        pair = next((row for row in known if row["servicer_id"] == chosen), None)
+        pair = next((pair.row for pair in known if pair.servicer_id == chosen), None)
         client_id = next(iter(self.client_ids), "")
         if pair is None or (client_id and not pair["online"]):
             last = dialogues.last(connection, self.site.site_id, self.card.member_id)
@@ -212,7 +233,7 @@ class Answer:
         sender = f"a{self.agent.uid}"
         conversation = conversations.lock(connection, site_id, member_id, now)
         if self.own_id and (before := dialogues.find_sent(connection, sender, self.own_id)):
-            return Sent(*before)
+            return Sent.before(before)
         conversation.name(self.card)
         pair = pairs.find(connection, self.agent.uid, member_id)
         client_id = next(iter(self.client_ids), "")
@@ -240,10 +261,12 @@ class Answer:
         )
         reached = bool(self.client_ids)
         data = {**row, "nickname": self.agent.nickname, "avatar": self.agent.avatar}
-        push = Push(customer_uid(member_id), frame(PUSH_TYPES[self.content.type], data))
+        push = Push(
+            customer_uid(member_id), frame(PUSH_TYPES[self.content.type], data), counts=True
+        )
         if self.own_id:
             dialogues.note_sent(connection, sender, self.own_id, row["id"], reached, now)
-        return Sent(row["id"], reached, [push] if reached else [])
+        return Sent.of(row, reached, [push] if reached else [])
 
 
 def arrival(row: Row, last: Row | None) -> dict[str, Any]:
@@ -297,7 +320,7 @@ class Messages:
             now=servicer.local_time(),
         )
         sent = await self._deliver(unit)
-        if not sent.reached:
+        if not sent.stored.reached:
             # An agent may have come between the question who is there and the commit.
             servicer.pusher.run(servicer.waiting.look(site.site_id))
         return sent
@@ -324,7 +347,7 @@ class Messages:
             return {}  # nobody can be reached; what is said is stored all the same
 
     async def _deliver(self, unit: Say | Answer) -> Sent:
-        pushed = None
+        pushed: asyncio.Task[int | None] | None = None
         pusher = self._servicer.pusher
 
         def push(sent: Sent) -> None:
@@ -334,4 +357,6 @@ class Messages:
 
         sent = await self._servicer.database.write(unit.run, push, key=unit.key)
         await pusher.settle(pushed)
+        if pushed is not None and pushed.done():
+            sent.delivered = bool(pushed.result())
         return sent

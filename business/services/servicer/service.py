@@ -35,6 +35,7 @@ from .shop.demo import AGENT_PASSWORD, AGENTS
 from .shop.errors import ShopDown
 from .shop.interface import Site
 from .shop.opening import make_shop
+from .signals import Signals
 from .sockets import Sockets
 from .store import agents as store
 from .store import conversations
@@ -108,6 +109,7 @@ class Servicer:
         self.customers = Customers(self, own.disconnect_delay)
         self.agents = Agents(self)
         self.messages = Messages(self)
+        self.signals = Signals(self, own.recall_window)
         self.waiting = Waiting(self)
         self.sessions = Sessions(
             self,

@@ -2,17 +2,20 @@
 
 The session of a customer's socket is ``{"member_id": 1, "sites": {"1": bound_at}}``: the sites it
 was bound for and when (Unix time; 0: no more). An agent's is ``{"servicer_id": 1, "login": 7}``,
-with the row of the login that it was bound under.
+with the row of the login that it was bound under. Both have ``"caps"``, see ``capabilities.py``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shared.close_codes import REPLACED
 from shared.errors import GatewayError, PartialResult
+
+from .capabilities import Capability, group_of
 
 if TYPE_CHECKING:
     from gateway_client import GatewayClient
@@ -52,6 +55,12 @@ class Socket(NamedTuple):
         """The login that an agent's socket was bound under; 0: none."""
         login = self.session.get("login")
         return login if isinstance(login, int) else 0
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What it was bound with; none: a client of the original."""
+        caps = self.session.get("caps")
+        return frozenset(c for c in Capability if isinstance(caps, list) and c in caps)
 
 
 class Sockets:
@@ -99,8 +108,8 @@ class Sockets:
         """
         return await self._gateway.is_online(client_id)
 
-    async def can_bind(self, client_id: str, uid: str) -> bool:
-        """Whether a socket is there, and unbound or bound to this uid.
+    async def can_bind(self, client_id: str, uid: str) -> Socket | None:
+        """A socket that is there, and unbound or bound to this uid.
 
         Raises:
             GatewayError: its gateway did not answer, or the id is malformed.
@@ -108,18 +117,38 @@ class Sockets:
         bound, session = await asyncio.gather(
             self._gateway.get_uid_by_client_id(client_id), self._gateway.get_session(client_id)
         )
-        return session is not None and bound in (None, uid)
+        if session is None or bound not in (None, uid):
+            return None
+        return Socket(client_id, session)
 
-    async def bind(self, client_id: str, uid: str, session: Mapping[str, Any]) -> bool:
+    async def bind(
+        self,
+        socket: Socket,
+        uid: str,
+        session: Mapping[str, Any],
+        capabilities: Collection[Capability],
+    ) -> bool:
         """Bind a socket and add to its session; whether it was still there.
+
+        Args:
+            socket: as ``can_bind`` found it.
+            uid: whose it is.
+            session: what it was bound for.
+            capabilities: what its client has just said; what it said before no longer counts.
 
         Raises:
             GatewayError: its gateway did not answer.
         """
-        # The session first: whoever finds the uid then finds what it was bound for.
-        kept, bound = await asyncio.gather(
-            self._gateway.update_session(client_id, session),
-            self._gateway.bind_uid(client_id, uid),
+        gateway, client_id = self._gateway, socket.client_id
+        caps = sorted(capability.value for capability in capabilities)
+        lost = socket.capabilities - set(capabilities)
+        # All in one frame on one link, executed in this order: one round trip. The session first:
+        # whoever finds the uid then finds what it was bound for.
+        kept, bound, *_ = await asyncio.gather(
+            gateway.update_session(client_id, {**session, "caps": caps}),
+            gateway.bind_uid(client_id, uid),
+            *(gateway.join_group(client_id, group_of(cap, uid)) for cap in caps),
+            *(gateway.leave_group(client_id, group_of(cap, uid)) for cap in lost),
         )
         return bool(kept) and bool(bound)
 
@@ -134,11 +163,21 @@ class Sockets:
         except GatewayError as error:
             log.warning("close of %s: %s", client_id, error)
 
-    async def turn_out(self, client_id: str, uid: str, last: Mapping[str, Any] | None) -> None:
-        """Take the uid from a socket, after a last message where there is one."""
+    async def turn_out(self, socket: Socket, uid: str, last: Mapping[str, Any] | None) -> None:
+        """Take the uid from a socket, after a last message where there is one.
+
+        Who gets such a message and has capabilities is also closed, with a code that says not to
+        come back. An older client acts on the message alone; on a closed socket it would begin to
+        reconnect while it still shows that message.
+        """
+        gateway, client_id = self._gateway, socket.client_id
         try:
             if last is not None:
-                await self._gateway.send_to_client(client_id, dict(last), wait=False)
-            await self._gateway.unbind_uid(client_id, uid)
+                await gateway.send_to_client(client_id, dict(last), wait=False)
+            for capability in socket.capabilities:
+                await gateway.leave_group(client_id, group_of(capability, uid), wait=False)
+            await gateway.unbind_uid(client_id, uid)
+            if last is not None and socket.capabilities:
+                await gateway.close_client(client_id, None, REPLACED.code, REPLACED.reason)
         except GatewayError as error:
             log.warning("unbinding %s: %s", client_id, error)

@@ -31,7 +31,7 @@ class Visitors:
 
     def __init__(self, servicer: Servicer, is_open: bool, rate: int) -> None:
         self._servicer = servicer
-        self._is_open = is_open
+        self.is_open = is_open
         self._rate = Window(rate, MINUTE)
 
     async def make(self, address: str, now: float) -> tuple[int, str]:
@@ -40,7 +40,7 @@ class Visitors:
         Raises:
             Refused: there are to be none, or the address had too many.
         """
-        if not self._is_open:
+        if not self.is_open:
             raise Refused(CLOSED)
         if not self._rate.take(address, now):
             raise Refused(TOO_MANY)

@@ -87,22 +87,59 @@ class NestedSiteInfo(SiteInfo):
 
 
 class OnlineCount(Data):
-    """How many agents of a shop there are."""
+    """How many agents of a shop there are who take new customers."""
 
     online_count: Count
 
 
+Delivered = Annotated[bool, Field(description="Whether a socket of the other side has it.")]
+
+
 class Said(Data):
-    """What was said is stored. ``id``: of the message, only with ``client_msg_id``."""
+    """What was said is stored; everything but ``read`` only with ``client_msg_id``."""
 
     read: Flag
     id: Id = 0
+    prev_id: Id = 0
+    add_time: Time = 0
+    delivered: Delivered = False
 
 
 class Answered(Data):
     """What was answered is stored; only with ``client_msg_id``."""
 
     id: Id
+    prev_id: Id
+    add_time: Time
+    delivered: Delivered
+
+
+RecallWindow = Annotated[
+    float, Field(ge=0, description="Seconds for which a message may be taken back; 0: never.")
+]
+
+
+class Widget(Data):
+    """How a shop's chat looks in its pages."""
+
+    color: Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
+    title: str
+    greeting: str
+    offline: Annotated[str, Field(description="Shown while no agent is there.")]
+    position: Literal["left", "right"]
+
+
+class Config(Data):
+    """What a chat page needs before it knows who its customer is."""
+
+    site_id: Id
+    site_name: str
+    logo: Image
+    websocket_url: str
+    visitors: Annotated[bool, Field(description="Whether who is not logged in may chat.")]
+    online_count: Count
+    recall_window: RecallWindow
+    widget: Widget
 
 
 class Keyword(Data):

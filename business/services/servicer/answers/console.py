@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from .base import Count, Data, Flag, Id, Image, Listed, Nothing, Page, Time
-from .chat import ContentType, Message, Reach, Side
+from .chat import ContentType, Message, Reach, RecallWindow, Side
 
 
 class ServicerId(Data):
     """An agent."""
 
     servicer_id: Id
+
+
+class Accepting(Data):
+    """Whether the agent takes new customers while connected."""
+
+    accepting: Flag
+
+
+class Me(ServicerId, Accepting):
+    """Who is logged in, and what the console needs to begin."""
+
+    username: str
+    nickname: str
+    avatar: Image
+    site_id: Id
+    site_name: str
+    role: Literal["agent"]
+    websocket_url: str
+    time_zone: Annotated[str, Field(description="Of the stored local times.")]
+    recall_window: RecallWindow
 
 
 class Captcha(Data):

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from . import agent, catalogue, console, customer, login, office, storefront, upload, visitor
+from . import (
+    agent,
+    catalogue,
+    console,
+    customer,
+    login,
+    office,
+    older_office,
+    storefront,
+    upload,
+    visitor,
+)
 from .table import Endpoint, Table
 
 __all__ = ["TABLE", "Endpoint"]
@@ -10,12 +21,14 @@ __all__ = ["TABLE", "Endpoint"]
 TABLE = Table(
     [
         *customer.endpoints,
+        *customer.public,
         *agent.endpoints,
         *console.endpoints,
         *catalogue.endpoints,
         *login.endpoints,
         *upload.endpoints,
         *office.endpoints,
+        *older_office.endpoints,
         *visitor.endpoints,
         *storefront.endpoints,
     ]

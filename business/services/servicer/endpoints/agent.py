@@ -8,18 +8,21 @@ from sqlalchemy import Connection
 
 from shared.errors import GatewayError
 
+from .. import capabilities
 from ..answers import base, chat, console, goods
 from ..cards import NO_GOODS, NO_ORDER, find_order, find_sku, show_order, show_sku
+from ..client_config import client_config
 from ..content import Said, check_client_msg_id
 from ..customers import BAD_SOCKET
 from ..envelope import EMPTY_MESSAGE, Family, Refused, Reply, page
 from ..history import show
 from ..messages import with_names
-from ..params import Number, Paged, Params, Text, Word, limit_of
+from ..params import Number, Paged, Params, Text, Word, limit_of, to_number
 from ..push import agent_uid, frame
 from ..store import conversations, dialogues, lists, pairs
+from ..store.dialogues import Side
 from ..store.pairs import Row
-from .customer import EMPTY, MAX_CLIENT_ID, TOO_FAST, OrderParams, SkuParams
+from .customer import EMPTY, TOO_FAST, OrderParams, SkuParams, find_socket, to_flag
 from .table import Call, Caller, Declarations
 
 endpoints = Declarations("servicer", Caller.AGENT, Family.RESULT)
@@ -39,10 +42,12 @@ class MemberParams(Params):
 
 
 class BindParams(Params):
-    """Of ``chat/bind``."""
+    """Of ``chat/bind``. ``caps``: comma-separated types of frames that the client knows beyond
+    those of the original (``read``, ``typing``, ``recall``, ``accepting``)."""
 
     client_id: Word = ""
     bind_key: Word = ""
+    caps: Word = ""
 
 
 class AnswerParams(MemberParams):
@@ -78,6 +83,24 @@ class HistoryParams(Paged):
     size: Number = LIST_SIZE
 
 
+class AcceptingParams(Params):
+    """Of ``index/accepting``. ``accepting``: 1 or 0; none: it stays as it is."""
+
+    accepting: Word = ""
+
+
+class TypingParams(MemberParams):
+    """Of ``chat/typing``. ``typing``: 1 or 0."""
+
+    typing: Number = 0
+
+
+class RecallParams(MemberParams):
+    """Of ``chat/recall``. ``id``: of an own message."""
+
+    id: Number = 0
+
+
 @endpoints.add("chat/bind", BindParams, console.MaybeServicerId, changes=True)
 async def bind(call: Call, params: BindParams) -> Any:
     """Bind a socket to the agent who is logged in."""
@@ -87,25 +110,14 @@ async def bind(call: Call, params: BindParams) -> Any:
     keys = (f"s:{agent.uid}", f"a:{call.address}")
     if any(servicer.bind_refusals.is_full(key, call.received) for key in keys):
         raise Refused(TOO_FAST)
-    if not await _can_bind(call, params):
+    socket = await find_socket(call, params, agent_uid(agent.uid))
+    if socket is None:
         for key in keys:
             servicer.bind_refusals.add(key, call.received)
         raise Refused(BAD_SOCKET)
-    await servicer.agents.bind(agent, call.by.login, params.client_id)
+    caps = capabilities.parse(params.caps)
+    await servicer.agents.bind(agent, call.by.login, socket, caps)
     return {"servicer_id": agent.uid}
-
-
-async def _can_bind(call: Call, params: BindParams) -> bool:
-    servicer = call.servicer
-    if len(params.client_id) > MAX_CLIENT_ID:
-        return False
-    if params.bind_key or servicer.require_bind_key:
-        if not servicer.bind_keys.is_good(params.client_id, params.bind_key):
-            return False
-    try:
-        return await servicer.sockets.can_bind(params.client_id, agent_uid(call.by.agent.uid))
-    except GatewayError:
-        return False
 
 
 @endpoints.add("chat/answer", AnswerParams, chat.MaybeAnswered, changes=True)
@@ -128,8 +140,7 @@ async def answer(call: Call, params: AnswerParams) -> Any:
         said, agent.site_id, params.member_id, Refused(EMPTY, EMPTY_MESSAGE)
     )
     sent = await servicer.messages.answer(agent, params.member_id, content, own_id)
-    data = {"id": sent.dialogue_id} if own_id else ""
-    return Reply(data, "发送成功" if sent.reached else AWAY)
+    return Reply(sent.receipt() if own_id else "", "发送成功" if sent.stored.reached else AWAY)
 
 
 async def _is_known(call: Call, member_id: int) -> bool:
@@ -319,7 +330,60 @@ async def set_read(call: Call, params: MemberParams) -> Any:
     if params.member_id <= 0:
         raise Refused(NO_MEMBER)
     site_id = call.by.agent.site_id
-    return await call.servicer.database.write(
-        lambda c: dialogues.mark_read(c, site_id, params.member_id, dialogues.Side.CUSTOMER),
-        key=(params.member_id, site_id),
+    return await call.servicer.signals.read(
+        site_id, params.member_id, Side.AGENT, call.by.agent.uid
     )
+
+
+@endpoints.add("chat/typing", TypingParams, base.Nothing, changes=True)
+async def typing(call: Call, params: TypingParams) -> Any:
+    """Tell a customer that the agent types, or has stopped to."""
+    agent = call.by.agent
+    if not await _is_linked(call, params.member_id):
+        raise Refused(NO_MEMBER)
+    await call.servicer.signals.typing(
+        agent.site_id, params.member_id, Side.AGENT, to_flag(params.typing), agent.uid
+    )
+    return ""
+
+
+@endpoints.add("chat/recall", RecallParams, base.Nothing, changes=True)
+async def recall(call: Call, params: RecallParams) -> Any:
+    """Take back an own message to a customer."""
+    agent = call.by.agent
+    if not await _is_linked(call, params.member_id):
+        raise Refused(NO_MEMBER)
+    await call.servicer.signals.recall(
+        agent.site_id, params.member_id, Side.AGENT, params.id, agent.uid
+    )
+    return ""
+
+
+@endpoints.add("index/accepting", AcceptingParams, console.Accepting, changes=True)
+async def accepting(call: Call, params: AcceptingParams) -> Any:
+    """Whether the agent takes new customers; with ``accepting``, from now on or no longer."""
+    agents, agent = call.servicer.agents, call.by.agent
+    if params.accepting:
+        await agents.accept(agent, to_flag(to_number(params.accepting)))
+    return {"accepting": int(await agents.is_accepting(agent))}
+
+
+@endpoints.add("index/me", Params, console.Me)
+async def me(call: Call, params: Params) -> Any:
+    """Who is logged in, and what the console needs to begin."""
+    servicer, agent = call.servicer, call.by.agent
+    site = await servicer.shop.site(agent.site_id)
+    reached = await client_config(servicer, call.request, agent.site_id)
+    return {
+        "servicer_id": agent.uid,
+        "username": agent.username,
+        "nickname": agent.nickname,
+        "avatar": agent.avatar,
+        "site_id": agent.site_id,
+        "site_name": site.site_name if site else "",
+        "role": agent.role.name.lower(),
+        "accepting": int(await servicer.agents.is_accepting(agent)),
+        "websocket_url": reached["socket_url"],
+        "time_zone": servicer.zone.key,
+        "recall_window": servicer.signals.recall_window,
+    }

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from shared.errors import GatewayError
 
+from .. import capabilities
 from ..answers import base, chat, goods
 from ..cards import NO_ORDER, find_order, find_sku, show_order, show_sku
+from ..client_config import client_config
 from ..content import Said, check_client_msg_id
 from ..customers import BAD_SOCKET, describe
-from ..envelope import Family, Refused, Reply, page
+from ..envelope import PARAMETER_ERROR, Family, Refused, Reply, page
 from ..history import show
 from ..params import JsonText, Number, Paged, Params, Text, Word, limit_of
 from ..push import agent_uid, customer_uid
 from ..shop.interface import Site
+from ..sockets import Socket
 from ..store import conversations, dialogues, replies
+from ..store.dialogues import Side
+from ..widget import widget_of
 from .table import Call, Caller, Declarations
 
 endpoints = Declarations("api", Caller.CUSTOMER, Family.CUSTOMER)
+public = Declarations("api", Caller.ANYBODY, Family.CUSTOMER)
 
 NO_SHOP = "没有指定店铺"
 NO_MERCHANT = "没有指定商家"
@@ -43,11 +49,14 @@ class SiteParams(Params):
 
 
 class BindParams(SiteParams):
-    """Of ``bind``. ``visitor_token``: of who was not logged in before, and has talked."""
+    """Of ``bind``. ``visitor_token``: of who was not logged in before, and has talked; ``caps``:
+    comma-separated types of frames that the client knows beyond those of the original (``read``,
+    ``typing``, ``recall``)."""
 
     client_id: Word = ""
     bind_key: Word = ""
     visitor_token: Word = ""
+    caps: Word = ""
 
 
 class SayParams(SiteParams):
@@ -96,6 +105,18 @@ class ByeParams(SiteParams):
     servicer_id: Number = 0
 
 
+class TypingParams(SiteParams):
+    """Of ``typing``: 1 or 0."""
+
+    typing: Number = 0
+
+
+class RecallParams(SiteParams):
+    """Of ``recall``. ``id``: of an own message."""
+
+    id: Number = 0
+
+
 async def _site(call: Call, site_id: int, refused: Refused) -> Site:
     site = await call.servicer.site(site_id)
     if site is None:
@@ -105,15 +126,34 @@ async def _site(call: Call, site_id: int, refused: Refused) -> Site:
 
 @endpoints.add("chat/hasServicers", SiteParams, chat.OnlineCount)
 async def has_servicers(call: Call, params: SiteParams) -> Any:
-    """How many agents of a shop are there."""
+    """How many agents of a shop are there and take new customers."""
     site = await _site(call, params.site_id, Refused.in_data(NO_SHOP))
-    agents = await call.servicer.directory.of_site(site.site_id)
-    uids = [agent_uid(agent.uid) for agent in agents]
+    return {"online_count": await _online_count(call, site.site_id)}
+
+
+async def _online_count(call: Call, site_id: int) -> int:
     try:
-        there = await call.servicer.sockets.ids(uids) if uids else {}
+        return len(await call.servicer.agents.available(site_id))
     except GatewayError:
-        there = {}
-    return {"online_count": sum(1 for ids in there.values() if ids)}
+        return 0
+
+
+@public.add("chat/config", SiteParams, chat.Config)
+async def config(call: Call, params: SiteParams) -> Any:
+    """What a chat page needs before it knows who its customer is."""
+    servicer = call.servicer
+    site = await _site(call, params.site_id, Refused.in_data(NO_SHOP))
+    reached = await client_config(servicer, call.request, site.site_id)
+    return {
+        "site_id": site.site_id,
+        "site_name": site.site_name,
+        "logo": site.logo,
+        "websocket_url": reached["socket_url"],
+        "visitors": servicer.visitors.is_open,
+        "online_count": await _online_count(call, site.site_id),
+        "recall_window": servicer.signals.recall_window,
+        "widget": widget_of({}),
+    }
 
 
 @endpoints.add("chat/bind", BindParams, chat.Agent, changes=True)
@@ -126,26 +166,35 @@ async def bind(call: Call, params: BindParams) -> Any:
     keys = (f"m:{call.member_id}", f"a:{call.address}")
     if any(servicer.bind_refusals.is_full(key, call.received) for key in keys):
         raise Refused(TOO_FAST)
-    if not await _can_bind(call, params):
+    socket = await find_socket(call, params, customer_uid(call.member_id))
+    if socket is None:
         for key in keys:
             servicer.bind_refusals.add(key, call.received)
         raise Refused(BAD_SOCKET)
     await servicer.visitors.merge(params.visitor_token, call.member_id)
-    return describe(await servicer.customers.bind(call.member_id, site.site_id, params.client_id))
+    agent = await servicer.customers.bind(
+        call.member_id, site.site_id, socket, capabilities.parse(params.caps)
+    )
+    return describe(agent)
 
 
-async def _can_bind(call: Call, params: BindParams) -> bool:
+class _Named(Protocol):
+    client_id: str
+    bind_key: str
+
+
+async def find_socket(call: Call, params: _Named, uid: str) -> Socket | None:
+    """The socket that a ``bind`` names, if it may be bound to this uid."""
     servicer = call.servicer
     if len(params.client_id) > MAX_CLIENT_ID:
-        return False
+        return None
     if params.bind_key or servicer.require_bind_key:
         if not servicer.bind_keys.is_good(params.client_id, params.bind_key):
-            return False
+            return None
     try:
-        uid = customer_uid(call.member_id)
         return await servicer.sockets.can_bind(params.client_id, uid)
     except GatewayError:
-        return False
+        return None
 
 
 @endpoints.add("chat/siteInfo", SiteParams, chat.NestedSiteInfo)
@@ -176,7 +225,7 @@ async def say(call: Call, params: SayParams) -> Any:
         said, site.site_id, call.member_id, Refused.in_data(EMPTY)
     )
     sent = await servicer.messages.say(site, call.member_id, content, params.servicer_id, own_id)
-    return {"read": 0, "id": sent.dialogue_id} if own_id else {"read": 0}
+    return {"read": 0, **sent.receipt()} if own_id else {"read": 0}
 
 
 @endpoints.add("chat/keyword", SiteParams, chat.Keywords)
@@ -286,8 +335,33 @@ async def set_read(call: Call, params: SiteParams) -> Any:
     """Mark what a shop's agents said as read."""
     if params.site_id <= 0 or await call.servicer.site(params.site_id) is None:
         raise Refused.in_data(NO_SHOP)
-    await call.servicer.database.write(
-        lambda c: dialogues.mark_read(c, params.site_id, call.member_id, dialogues.Side.AGENT),
-        key=(call.member_id, params.site_id),
-    )
+    await call.servicer.signals.read(params.site_id, call.member_id, Side.CUSTOMER)
     return ""
+
+
+@endpoints.add("chat/typing", TypingParams, base.Nothing, changes=True)
+async def typing(call: Call, params: TypingParams) -> Any:
+    """Tell the agents that the customer types, or has stopped to."""
+    site = await _site(call, params.site_id, Refused.in_data(NO_SHOP))
+    is_typing = to_flag(params.typing)
+    await call.servicer.signals.typing(site.site_id, call.member_id, Side.CUSTOMER, is_typing)
+    return ""
+
+
+@endpoints.add("chat/recall", RecallParams, base.Nothing, changes=True)
+async def recall(call: Call, params: RecallParams) -> Any:
+    """Take back an own message."""
+    site = await _site(call, params.site_id, Refused.in_data(NO_SHOP))
+    await call.servicer.signals.recall(site.site_id, call.member_id, Side.CUSTOMER, params.id)
+    return ""
+
+
+def to_flag(number: int) -> bool:
+    """What 1 and 0 stand for.
+
+    Raises:
+        Refused: it is neither.
+    """
+    if number not in (0, 1):
+        raise Refused("参数错误", PARAMETER_ERROR)
+    return number == 1

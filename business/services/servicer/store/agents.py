@@ -35,6 +35,7 @@ class Agent(NamedTuple):
     role: Role
     is_enabled: bool
     is_demo: bool
+    is_accepting: bool
 
 
 class Account(NamedTuple):
@@ -65,6 +66,7 @@ _AGENTS = select(
     account.c.role,
     account.c.status,
     account.c.is_demo,
+    servicer.c.accepting,
 ).select_from(account.outerjoin(servicer, servicer.c.user_id == account.c.uid))
 _ACCOUNT = select(
     account.c.uid,
@@ -82,7 +84,13 @@ _LOGIN = select(session.c.id, session.c.uid, session.c.expire_time).where(
 def everybody(connection: Connection) -> list[Agent]:
     """Everybody who has an account, or had one."""
     return [
-        Agent(*row[:5], role=Role(row[5]), is_enabled=row[6] == 1, is_demo=row[7] == 1)
+        Agent(
+            *row[:5],
+            role=Role(row[5]),
+            is_enabled=row[6] == 1,
+            is_demo=row[7] == 1,
+            is_accepting=row[8] == 1,
+        )
         for row in connection.execute(_AGENTS)
     ]
 
@@ -151,19 +159,45 @@ def set_password(connection: Connection, uid: int, password: str) -> None:
     connection.execute(update(account).where(account.c.uid == uid).values(password=password))
 
 
+def replace_password(connection: Connection, uid: int, old: str, new: str) -> bool:
+    """Store another hash in the place of a certain one. Whether that was still there."""
+    mine = (account.c.uid == uid) & (account.c.password == old)
+    return connection.execute(update(account).where(mine).values(password=new)).rowcount > 0
+
+
 # Being there
 
 
-def lock(connection: Connection, uids: Collection[int]) -> None:
-    """Let nobody else count these agents' customers until the transaction ends.
+def lock_accepting(connection: Connection, uids: Collection[int]) -> list[int]:
+    """Those of the agents who take new customers; nobody else counts the customers of any of them
+    until the transaction ends.
 
     Must come last of the locks of a unit, and it ends the batch: whoever waits for it waits for
     nothing that comes after it.
     """
-    if not is_embedded(connection):
-        query = select(servicer.c.user_id).where(servicer.c.user_id.in_(sorted(uids)))
-        connection.execute(query.order_by(servicer.c.user_id).with_for_update())
-        end_batch(connection)
+    if is_embedded(connection):
+        return accepting(connection, uids)
+    query = select(servicer.c.user_id, servicer.c.accepting).where(
+        servicer.c.user_id.in_(sorted(uids))
+    )
+    rows = connection.execute(query.order_by(servicer.c.user_id).with_for_update()).all()
+    end_batch(connection)
+    return [uid for uid, is_accepting in rows if is_accepting]
+
+
+def accepting(connection: Connection, uids: Collection[int]) -> list[int]:
+    """Those of the agents who take new customers while they are connected."""
+    query = select(servicer.c.user_id).where(
+        servicer.c.user_id.in_(sorted(uids)), servicer.c.accepting == 1
+    )
+    return [row[0] for row in connection.execute(query.order_by(servicer.c.user_id))]
+
+
+def accept(connection: Connection, uid: int, is_accepting: bool) -> bool:
+    """The agent takes new customers from now on, or no longer; whether that is new."""
+    value = int(is_accepting)
+    mine = (servicer.c.user_id == uid) & (servicer.c.accepting != value)
+    return connection.execute(update(servicer).where(mine).values(accepting=value)).rowcount > 0
 
 
 def arrive(connection: Connection, uid: int, client_id: str, now: float) -> None:

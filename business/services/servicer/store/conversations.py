@@ -25,6 +25,7 @@ class Conversation:
     waiting_id: int = 0
     member_name: str = ""
     headimg: str = ""
+    silent_since: int = 0
 
     def name(self, card: Card) -> None:
         """Note how lists show the member."""
@@ -47,6 +48,7 @@ _QUERY = select(
     table.c.waiting_id,
     table.c.member_name,
     table.c.headimg,
+    table.c.silent_since,
 ).where(table.c.shop_id == bindparam("site"), table.c.member_id == bindparam("member"))
 _FIND = Prepared(_QUERY)
 _LOCK = _QUERY.with_for_update()
@@ -60,6 +62,7 @@ _UPDATE = Prepared(
         waiting_id=bindparam("waiting"),
         member_name=bindparam("name"),
         headimg=bindparam("image"),
+        silent_since=bindparam("silent"),
     )
 )
 _IS_LINKED = select(table.c.id).where(
@@ -106,6 +109,7 @@ def save(connection: Connection, conversation: Conversation) -> None:
             "waiting": conversation.waiting_id,
             "name": conversation.member_name,
             "image": conversation.headimg,
+            "silent": conversation.silent_since,
         },
     )
 
@@ -127,10 +131,22 @@ def waiting(connection: Connection, site_id: int, limit: int) -> list[int]:
     return [row[0] for row in connection.execute(query.order_by(table.c.waiting_id).limit(limit))]
 
 
+def silent(connection: Connection, site_id: int, limit: int) -> list[int]:
+    """Members who came to a shop while nobody was there and have said nothing, the first first."""
+    query = select(table.c.member_id).where(
+        table.c.shop_id == site_id, table.c.silent_since > 0, table.c.waiting_id == 0
+    )
+    query = query.order_by(table.c.silent_since, table.c.id).limit(limit)
+    return [row[0] for row in connection.execute(query)]
+
+
 def sites_waiting(connection: Connection, site_ids: Collection[int]) -> list[int]:
-    """Those of the shops in which a conversation waits."""
-    query = select(table.c.shop_id).where(table.c.shop_id.in_(site_ids), table.c.waiting_id > 0)
-    return [row[0] for row in connection.execute(query.distinct())]
+    """Those of the shops in which a conversation waits, or a member who has said nothing."""
+    found: set[int] = set()
+    for mark in (table.c.waiting_id, table.c.silent_since):
+        query = select(table.c.shop_id).where(table.c.shop_id.in_(site_ids), mark > 0)
+        found.update(row[0] for row in connection.execute(query.distinct()))
+    return sorted(found)
 
 
 def is_linked(connection: Connection, site_id: int, member_id: int) -> bool:

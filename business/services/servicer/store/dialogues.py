@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 import enum
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, bindparam, desc, func, insert, select, update
 
@@ -69,8 +69,26 @@ class Content:
     relate_data: str = ""
 
 
-_SENT = select(sent.c.dialogue_id, sent.c.reached).where(
-    sent.c.sender == bindparam("by"), sent.c.client_msg_id == bindparam("own")
+class Stored(NamedTuple):
+    """A message that its sender may send again, as it was stored."""
+
+    id: int
+    prev_id: int
+    add_time: int
+    reached: bool
+
+
+class Reading(NamedTuple):
+    """How many messages somebody has read now, and the last of them."""
+
+    messages: int
+    last_id: int
+
+
+_SENT = (
+    select(table.c.id, table.c.prev_id, table.c.add_time, sent.c.reached)
+    .select_from(sent.join(table, table.c.id == sent.c.dialogue_id))
+    .where(sent.c.sender == bindparam("by"), sent.c.client_msg_id == bindparam("own"))
 )
 _INSERT = Prepared(insert(table))
 _INSERT_SENT = insert(sent)
@@ -114,6 +132,7 @@ def add(
         "content": say,
         "message": content.text,
         "prev_id": conversation.last_id,
+        "recalled": 0,
     }
     conversation.last_id = _INSERT.insert(connection, row)
     conversation.servicer_id = servicer_id or conversation.servicer_id
@@ -139,7 +158,8 @@ def assign(
 
     Returns:
         These messages, and the automatic replies among them, in their order; at most
-        ``MAX_ASSIGNED``, the first ones. Whoever needs more reads the conversation.
+        ``MAX_ASSIGNED``, the last ones: the first of these names one before it, so that who
+        follows ``prev_id`` sees that there is more to be read.
     """
     since = (
         table.c.shop_id == site_id,
@@ -147,16 +167,17 @@ def assign(
         table.c.id >= first_id,
         table.c.servicer_id == 0,
     )
-    rows = _rows(connection, select(table).where(*since).order_by(table.c.id).limit(MAX_ASSIGNED))
+    query = select(table).where(*since).order_by(table.c.id.desc()).limit(MAX_ASSIGNED)
+    rows = _rows(connection, query)[::-1]
     said = (*since, table.c.type == int(Side.CUSTOMER))
     connection.execute(update(table).where(*said).values(servicer_id=servicer_id))
     return [{**row, "servicer_id": 0 if row["type"] else servicer_id} for row in rows]
 
 
-def find_sent(connection: Connection, sender: str, own_id: str) -> tuple[int, bool] | None:
-    """Id and result of a message that was sent before under the sender's own id ``own_id``."""
+def find_sent(connection: Connection, sender: str, own_id: str) -> Stored | None:
+    """A message that was sent before under the sender's own id ``own_id``."""
     row = connection.execute(_SENT, {"by": sender, "own": own_id}).first()
-    return None if row is None else (row.dialogue_id, bool(row.reached))
+    return None if row is None else Stored(*row[:3], reached=bool(row.reached))
 
 
 def note_sent(
@@ -211,15 +232,40 @@ def last_of_sites(connection: Connection, member_id: int, limit: int = 100) -> l
     return [{**row, "unread": counts.get(row["shop_id"], 0)} for row in rows]
 
 
-def mark_read(connection: Connection, site_id: int, member_id: int, side: Side) -> int:
-    """Mark what ``side`` said in a conversation as read; how many messages that were."""
-    query = update(table).where(
+def mark_read(connection: Connection, site_id: int, member_id: int, side: Side) -> Reading:
+    """Mark what ``side`` said in a conversation as read."""
+    unread = (
         table.c.shop_id == site_id,
         table.c.member_id == member_id,
         table.c.type == int(side),
         table.c.read == 0,
     )
-    return connection.execute(query.values(read=1)).rowcount
+    # Up to the last one that is there now: of those that are stored meanwhile, the update alone
+    # might find some, and nobody would know which.
+    last_id = connection.execute(select(func.max(table.c.id)).where(*unread)).scalar()
+    if last_id is None:
+        return Reading(0, 0)
+    query = update(table).where(*unread, table.c.id <= last_id).values(read=1)
+    return Reading(connection.execute(query).rowcount, last_id)
+
+
+def find(connection: Connection, site_id: int, member_id: int, dialogue_id: int) -> Row | None:
+    """A message of a conversation."""
+    query = _of(site_id, member_id).where(table.c.id == dialogue_id)
+    return next(iter(_rows(connection, query)), None)
+
+
+def recall(connection: Connection, dialogue_id: int, side: Side, content: Content) -> None:
+    """Put a text in the place of what ``side`` has said; the row stays where it is."""
+    said = {
+        "consumer_say": content.say if side is Side.CUSTOMER else "",
+        "servicer_say": content.say if side is Side.AGENT else "",
+        "content": content.say,
+        "message": content.text,
+    }
+    nothing = {"content_type": 0, "goods_sku_id": 0, "order_id": 0, "relate_data": ""}
+    query = update(table).where(table.c.id == dialogue_id)
+    connection.execute(query.values(**said, **nothing, recalled=1))
 
 
 def _of(site_id: int, member_id: int) -> Select[Any]:

@@ -35,7 +35,7 @@ class Search:
 
 _LAST = (
     "create_time", "add_time", "content_type", "content", "consumer_say", "servicer_say", "type",
-    "servicer_id",
+    "servicer_id", "recalled",
 )  # fmt: skip
 
 _TALK = (

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
 
 from .prepared import Prepared
 from .tables import member as table
+from .tables import servicer
 
 Row = dict[str, Any]
 
@@ -25,9 +26,35 @@ class Card(NamedTuple):
     headimg: str
 
 
+class Known(NamedTuple):
+    """A pair of a conversation, as an assignment needs it.
+
+    Args:
+        row: the pair.
+        is_expected: the member was lost, and the agent is not told yet.
+        is_accepting: the agent takes new customers.
+    """
+
+    row: Row
+    is_expected: bool
+    is_accepting: bool
+
+    @property
+    def servicer_id(self) -> int:
+        """The agent."""
+        return int(self.row["servicer_id"])
+
+    @property
+    def is_online(self) -> bool:
+        """Whether the member is there."""
+        return bool(self.row["online"])
+
+
 _COLUMNS = [column for column in table.c if column.name != "disconnect_due"]
+_NAMES = [column.name for column in _COLUMNS]
 _OF_CONVERSATION = Prepared(
-    select(*_COLUMNS)
+    select(*_COLUMNS, table.c.disconnect_due, servicer.c.accepting)
+    .select_from(table.outerjoin(servicer, servicer.c.user_id == table.c.servicer_id))
     .where(table.c.member_id == bindparam("member"), table.c.shop_id == bindparam("site"))
     .order_by(table.c.last_online_time.desc(), table.c.id.desc())
 )
@@ -98,9 +125,27 @@ _ONLINE_CLIENTS = (
 )
 
 
-def of_conversation(connection: Connection, site_id: int, member_id: int) -> list[Row]:
+def of_conversation(connection: Connection, site_id: int, member_id: int) -> list[Known]:
     """All pairs of a member in a shop, the latest first."""
-    return _OF_CONVERSATION.rows(connection, {"site": site_id, "member": member_id})
+    found = _OF_CONVERSATION.tuples(connection, {"site": site_id, "member": member_id})
+    return [
+        Known(
+            dict(zip(_NAMES, row, strict=False)), is_expected=row[-2] > 0, is_accepting=row[-1] == 1
+        )
+        for row in found
+    ]
+
+
+def agents_of(
+    connection: Connection, site_id: int, member_id: int, *, online: bool = False
+) -> list[int]:
+    """The agents who have had a member in a shop; ``online``: who have the member now."""
+    query = select(table.c.servicer_id).where(
+        table.c.member_id == member_id, table.c.shop_id == site_id
+    )
+    if online:
+        query = query.where(table.c.online == 1)
+    return [row[0] for row in connection.execute(query.order_by(table.c.servicer_id))]
 
 
 def find(connection: Connection, servicer_id: int, member_id: int) -> Row | None:

@@ -55,10 +55,12 @@ servicer = Table(
     _flag("online"),
     _string("nickname", 50),
     _string("avatar", 500),
+    _flag("accepting", 1),
     Index(f"{PREFIX}ux_servicer_user", "user_id", unique=True),
     Index(f"{PREFIX}ix_servicer_client", "client_id"),
 )
-"""Agents as the chat shows them; ``user_id`` is the uid of the account, their name everywhere."""
+"""Agents as the chat shows them; ``user_id`` is the uid of the account, their name everywhere.
+``accepting``: whether the agent takes new customers while connected."""
 
 member = Table(
     f"{PREFIX}servicer_member",
@@ -105,6 +107,7 @@ dialogue = Table(
     Column("content", Text, nullable=False),
     Column("message", Text, nullable=False),
     Column("prev_id", _BIG, nullable=False, server_default="0"),
+    _flag("recalled"),
     Index(f"{PREFIX}index_create_day", "create_day"),
     Index(f"{PREFIX}ix_dialogue_conversation", "shop_id", "member_id", "id"),
     Index(f"{PREFIX}ix_dialogue_unread", "shop_id", "type", "read", "member_id"),
@@ -112,7 +115,8 @@ dialogue = Table(
     sqlite_autoincrement=True,
 )
 """Messages. ``prev_id``: the message before it in the conversation (member, shop); 0: the first.
-Ids are never used again, because clients ask for what came after the last that they have."""
+Ids are never used again, because clients ask for what came after the last that they have.
+``recalled``: taken back by who said it; of what it said nothing is left."""
 
 conversation = Table(
     f"{PREFIX}servicer_conversation",
@@ -127,14 +131,17 @@ conversation = Table(
     _string("member_name", 64),
     _string("headimg", 255),
     Column("waiting_id", _BIG, nullable=False, server_default="0"),
+    _integer("silent_since"),
     Index(f"{PREFIX}ux_conversation", "shop_id", "member_id", unique=True),
     Index(f"{PREFIX}ix_conversation_last", "shop_id", "last_id"),
     Index(f"{PREFIX}ix_conversation_member", "member_id", "last_id"),
     Index(f"{PREFIX}ix_conversation_waiting", "shop_id", "waiting_id"),
+    Index(f"{PREFIX}ix_conversation_silent", "shop_id", "silent_since"),
 )
 """One row per (shop, member): what a write locks. ``servicer_id``: the last agent; ``last_id``: the
 last message; ``member_time``: when the member last arrived or spoke, 0: never; ``waiting_id``: the
-first message that was stored while nobody was there and that no agent has got yet, 0: none."""
+first message that was stored while nobody was there and that no agent has got yet, 0: none;
+``silent_since``: when the member came while nobody was there, 0: somebody has come since."""
 
 keyword_reply = Table(
     f"{PREFIX}servicer_keyword_reply",
@@ -146,7 +153,7 @@ keyword_reply = Table(
     Column("content", Text, nullable=False),
     _flag("is_use", 1),
     _integer("create_time"),
-    Index(f"{PREFIX}ix_keyword_reply", "site_id", "keyword"),
+    Index(f"{PREFIX}ux_keyword_reply", "site_id", "keyword", unique=True),
 )
 """What customers who say exactly ``keyword`` are answered with at once."""
 
@@ -262,3 +269,13 @@ sent = Table(
     Index(f"{PREFIX}ix_sent_time", "create_time"),
 )
 """Messages that may be sent again: the first result by sender and the sender's own id of it."""
+
+imported = Table(
+    f"{PREFIX}servicer_imported",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("old_id", _BIG, primary_key=True, autoincrement=False),
+    Column("new_id", _BIG, nullable=False),
+    Index(f"{PREFIX}ix_imported_new", "kind", "new_id"),
+)
+"""Ids here of what was imported under another, and of all imported agents."""

@@ -95,9 +95,10 @@ class Customer(Page):
         """Call an endpoint; returns the envelope."""
         return await self.desk.customer_call(action, {"token": self.token, **params})
 
-    async def bind(self, site_id: int = 1) -> dict[str, Any]:
-        """Bind the page's socket."""
-        return await self.call("bind", client_id=self.client_id, site_id=site_id)
+    async def bind(self, site_id: int = 1, caps: str = "") -> dict[str, Any]:
+        """Bind the page's socket; ``caps`` of a client of our own."""
+        more = {"caps": caps} if caps else {}
+        return await self.call("bind", client_id=self.client_id, site_id=site_id, **more)
 
 
 class Agent(Page):
@@ -118,9 +119,10 @@ class Agent(Page):
             self.uid = answer["data"]["servicer_id"]
         return answer
 
-    async def bind(self) -> dict[str, Any]:
-        """Bind the page's socket."""
-        return await self.call("chat/bind", client_id=self.client_id)
+    async def bind(self, caps: str = "") -> dict[str, Any]:
+        """Bind the page's socket; ``caps`` of a client of our own."""
+        more = {"caps": caps} if caps else {}
+        return await self.call("chat/bind", client_id=self.client_id, **more)
 
     async def call(self, path: str, **params: Any) -> dict[str, Any]:
         """Call an endpoint; returns the envelope."""
@@ -190,7 +192,12 @@ class Desk:
 
     @asynccontextmanager
     async def agent(
-        self, username: str, *, bind: bool = True, browser: aiohttp.ClientSession | None = None
+        self,
+        username: str,
+        *,
+        bind: bool = True,
+        caps: str = "",
+        browser: aiohttp.ClientSession | None = None,
     ) -> AsyncIterator[Agent]:
         """An agent's console, logged in, and bound unless told otherwise."""
         own = self.browser()
@@ -200,7 +207,7 @@ class Desk:
                 await agent.start()
                 assert (await agent.login())["code"] == 0
                 if bind:
-                    assert (await agent.bind())["code"] == 0
+                    assert (await agent.bind(caps))["code"] == 0
                 yield agent
         finally:
             await own.close()

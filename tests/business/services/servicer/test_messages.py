@@ -155,12 +155,18 @@ async def test_a_message_that_is_sent_again_is_stored_once(desk: Desk) -> None:
         answers = await together(*(customer.call("say", **again) for _ in range(4)))
         assert len({answer["data"]["id"] for answer in answers}) == 1
         row = await alice.receive("string")
-        assert answers[0]["data"] == {"read": 0, "id": row["id"]}
+        receipt = {name: row[name] for name in ("id", "prev_id", "add_time")}
+        assert [answer["data"] for answer in answers] == [
+            {"read": 0, **receipt, "delivered": True}
+        ] * 4
         await alice.nothing()
 
         reply = {"member_id": customer.member_id, "servicer_say": "x", "client_msg_id": "a-1"}
         one, two = await together(*(alice.call("chat/answer", **reply) for _ in range(2)))
-        assert one["data"] == two["data"] == {"id": (await customer.receive("string"))["id"]}
+        row = await customer.receive("string")
+        assert row["prev_id"] == receipt["id"]
+        receipt = {name: row[name] for name in ("id", "prev_id", "add_time")}
+        assert one["data"] == two["data"] == {**receipt, "delivered": True}
         assert one["msg"] == two["msg"] == "发送成功"
         await customer.nothing()
         async with desk.customer() as other:

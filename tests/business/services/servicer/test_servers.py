@@ -142,7 +142,7 @@ async def test_ids_of_a_conversation_become_visible_in_order(url: str) -> None:
                 unit = say(random.randrange(1, 6), f"{number} {i}", free)
 
                 def follow(sent: Sent, which: int = unit.card.member_id) -> None:
-                    pushed[which].append(sent.dialogue_id)
+                    pushed[which].append(sent.stored.id)
 
                 await database.write(unit.run, follow, key=unit.key)
 
@@ -170,7 +170,7 @@ async def test_a_message_that_is_sent_twice_at_once_is_stored_once(url: str) -> 
         units = [say(7, "hello", {}, "mine") for _ in range(9)]
         writes = [databases[i % 3].write(u.run, key=u.key) for i, u in enumerate(units)]
         sent = await within(asyncio.gather(*writes))
-        assert len({one.dialogue_id for one in sent}) == 1
+        assert len({one.stored.id for one in sent}) == 1
 
 
 async def test_a_lost_customer_is_told_of_once(url: str) -> None:

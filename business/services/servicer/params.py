@@ -27,6 +27,9 @@ MAX_FIELDS = 1000
 MAX_BODY = 1024 * 1024
 """Largest body that is not an upload, bytes."""
 
+MAX_SEARCH = 200
+"""Characters of a text that is looked for; the rest does not count."""
+
 _ABSENT = frozenset(("", "null", "undefined"))
 
 
@@ -96,6 +99,12 @@ def to_word(value: Any) -> str:
     return "" if text in _ABSENT else text
 
 
+def to_search(value: Any) -> str:
+    """A text that is looked for. Nothing that is searched has longer names, and databases refuse
+    patterns that are too long."""
+    return to_word(value)[:MAX_SEARCH]
+
+
 def to_json_text(value: Any) -> str:
     """A text with JSON in it, which JSON bodies may also carry as a value."""
     if isinstance(value, dict | list):
@@ -106,6 +115,7 @@ def to_json_text(value: Any) -> str:
 Number = Annotated[int, BeforeValidator(to_number)]
 Text = Annotated[str, BeforeValidator(to_text)]
 Word = Annotated[str, BeforeValidator(to_word)]
+Search = Annotated[str, BeforeValidator(to_search)]
 JsonText = Annotated[str, BeforeValidator(to_json_text)]
 
 

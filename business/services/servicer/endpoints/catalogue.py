@@ -12,7 +12,7 @@ from typing import Any
 from ..answers import base, goods
 from ..cards import NO_GOODS, NO_ORDER, find_order, find_sku, show_goods, show_order, show_sku
 from ..envelope import PARAMETER_ERROR, Family, Refused, page
-from ..params import Number, Paged, Params, Word, limit_of
+from ..params import Number, Paged, Params, Search, Word, limit_of
 from ..shop.interface import GoodsFilter, OrderFilter, Slice
 from ..store import lists
 from .agent import LIST_SIZE
@@ -29,7 +29,7 @@ class ListParams(Paged):
     """A page of a list. ``search_text``: part of the name."""
 
     page_size: Number = LIST_SIZE
-    search_text: Word = ""
+    search_text: Search = ""
 
     @property
     def size(self) -> int:

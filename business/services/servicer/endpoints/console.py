@@ -13,7 +13,7 @@ from ..answers import base, console
 from ..client_config import client_config
 from ..envelope import PARAMETER_ERROR, Family, Refused, page
 from ..history import show_to_agent
-from ..params import MALFORMED, Number, Paged, Params, Word, limit_of, to_number
+from ..params import MALFORMED, Number, Paged, Params, Search, Word, limit_of, to_number
 from ..store import conversations, lists, replies
 from .agent import LIST_SIZE, NO_MEMBER, MemberParams
 from .table import Call, Caller, Declarations
@@ -30,7 +30,7 @@ _DAY = datetime.timedelta(days=1)
 class MemberListParams(Paged):
     """Of ``index/memberList``. ``member_name``: part of the name."""
 
-    member_name: Word = ""
+    member_name: Search = ""
     page_size: Number = MEMBERS
 
 
@@ -41,7 +41,7 @@ class MessageParams(Paged):
     member_id: Number = 0
     page_size: Number = LIST_SIZE
     content_type: Word = ""
-    search_text: Word = ""
+    search_text: Search = ""
     start_date: Word = ""
     end_date: Word = ""
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from ..answers import base, console, office
 from ..envelope import PARAMETER_ERROR, Family, Refused, Reply, page
 from ..html import Sanitizer
-from ..params import Number, Paged, Params, Text, Word, limit_of, to_number
+from ..params import Number, Paged, Params, Search, Text, Word, limit_of, to_number
 from ..passwords import check_password
 from ..store import agents as accounts
 from ..store import office as store
@@ -50,7 +50,7 @@ class Listed(Paged):
     """A page of a list."""
 
     page_size: Number = PAGE_SIZE
-    search_text: Word = ""
+    search_text: Search = ""
 
     @property
     def limit(self) -> int:
@@ -69,7 +69,7 @@ class AgentsParams(Listed):
 
     status: Word = ""
     search_type: Word = ""
-    search_keys: Word = ""
+    search_keys: Search = ""
 
 
 class UidParams(Params):
@@ -119,7 +119,7 @@ class OwnPasswordParams(Params):
 class GroupsParams(Listed):
     """Of ``group/index``."""
 
-    search_keys: Word = ""
+    search_keys: Search = ""
 
 
 class GroupParams(Params):

@@ -28,8 +28,8 @@ async def desk(shared_stack: Stack) -> AsyncIterator[Desk]:
     """The shared stack; members are each test's own, agents are not."""
     async with Desk(shared_stack) as desk:
         yield desk
-        # What was said to nobody must not reach the agents of the next test.
-        desk.execute("UPDATE servicer_conversation SET waiting_id = 0")
+        # Who found nobody there must not be handed to the agents of the next test.
+        desk.execute("UPDATE servicer_conversation SET waiting_id = 0, silent_since = 0")
 
 
 @pytest.fixture

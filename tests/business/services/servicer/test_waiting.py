@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -180,3 +181,83 @@ class TestSweep:
             assert await texts(alice, 1) == ["lost"]
             await alice.receive("connect")
             assert await texts(alice, 1) == ["lost"]
+
+
+async def test_who_waits_without_a_word_is_handed_over_too(desk: Desk) -> None:
+    """A page that is open and bound; once; and not to another shop's agent."""
+    async with desk.customer() as customer:
+        assert (await customer.bind())["message"] == "客服不在线"
+        async with desk.agent("carol") as carol:
+            await carol.nothing()
+        async with desk.agent("alice") as alice:
+            arrived = await alice.receive("connect")
+            assert (arrived["member_id"], arrived["online"]) == (customer.member_id, 1)
+            assert arrived["last_dialog"] == []
+            assert (await customer.receive("connect"))["servicer_id"] == alice.uid
+            async with desk.agent("bob") as bob:
+                await alice.bind()
+                await bob.nothing()
+            await say(customer, "good that you are here", servicer_id=alice.uid)
+            assert await texts(alice, 1) == ["good that you are here"]
+
+
+async def test_who_left_without_a_word_is_nobodys_customer(desk: Desk) -> None:
+    """Whether the page was closed, or shows another shop now."""
+    async with desk.customer() as gone, desk.customer() as elsewhere:
+        for customer in (gone, elsewhere):
+            assert (await customer.bind())["message"] == "客服不在线"
+        await gone.socket.close()
+        await elsewhere.socket.close()
+        async with desk.customer(elsewhere.member_id) as there:
+            assert (await there.bind(site_id=2))["message"] == "客服不在线"
+            async with desk.agent("alice") as alice:
+                ids = (gone.member_id, elsewhere.member_id)
+                query = "SELECT 1 FROM servicer_conversation WHERE shop_id = 1 AND silent_since > 0"
+                query += " AND member_id IN (?, ?)"
+                await desk.until(lambda: not desk.rows(query, *ids) or None)
+                await alice.nothing()
+            async with desk.agent("carol") as carol:
+                assert (await carol.receive("connect"))["member_id"] == there.member_id
+
+
+async def test_an_agent_who_comes_while_a_customer_binds_misses_nobody(desk: Desk) -> None:
+    """Whoever is first: in the end somebody has each of them."""
+    async with AsyncExitStack() as stack:
+        customers = [await stack.enter_async_context(desk.customer()) for _ in range(20)]
+        alice = await stack.enter_async_context(desk.agent("alice", bind=False))
+        binds = [customer.bind() for customer in customers]
+        await together(*binds[:10], alice.bind(), *binds[10:])
+        left = {customer.member_id for customer in customers}
+        while left:
+            left.discard((await alice.receive("connect"))["member_id"])
+
+
+async def test_more_than_is_pushed_can_be_read(desk: Desk) -> None:
+    """Of very much that has waited the last 500 are pushed; ``prev_id`` of the first of them leads
+    to the rest, and ``dialogs`` has all of it, in order."""
+    count = 520
+    async with desk.customer() as customer, desk.agent("alice", bind=False) as alice:
+        for start in range(0, count, 40):
+            await together(*(say(customer, str(i)) for i in range(start, start + 40)))
+        await alice.bind()
+        arrived = await alice.receive("connect")
+        pushed = [await alice.receive("string") for _ in range(500)]
+        await alice.nothing()
+        assert pushed[-1]["id"] == arrived["last_dialog"]["id"]
+        assert [row["prev_id"] for row in pushed[1:]] == [row["id"] for row in pushed[:-1]]
+
+        query = "SELECT id FROM servicer_dialogue WHERE member_id = ? ORDER BY id"
+        ids = [row["id"] for row in desk.rows(query, customer.member_id)]
+        assert len(ids) == count
+        assert [row["id"] for row in pushed] == ids[20:]
+        assert pushed[0]["prev_id"] == ids[19]
+
+        found = ids[:1]
+        while True:
+            params = {"member_id": customer.member_id, "after_id": found[-1], "limit": 100}
+            rows = (await alice.call("index/dialogs", **params))["data"]["list"]
+            assert {row["servicer_id"] for row in rows} <= {alice.uid}
+            if not rows:
+                break
+            found += [row["id"] for row in rows]
+        assert found == ids

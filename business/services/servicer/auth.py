@@ -15,6 +15,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from .envelope import Busy
+from .passwords import is_old, is_old_right
 
 T = TypeVar("T")
 
@@ -68,25 +69,33 @@ class Passwords:
         """The hash of a new password."""
         return await self._run(partial(self._hasher.hash, password))
 
-    async def is_right(self, password: str, hashed: str | None) -> bool:
+    async def is_right(
+        self, password: str, hashed: str | None, *, may_be_old: bool = False
+    ) -> bool:
         """Whether a password belongs to a hash.
 
         Args:
             password: what was typed.
             hashed: None: there is no such account, which takes as long to say as anything else.
+            may_be_old: whether a hash that an import brought along is good. Who says so must put
+                one of ours in its place.
 
         Raises:
             Refused: too many are waiting.
         """
         if self._waiting >= MAX_WAITING:
             raise Busy
-        return await self._run(partial(self._verify, password, hashed))
+        return await self._run(partial(self._verify, password, hashed, may_be_old))
 
     def close(self) -> None:
         """Let the thread go."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def _verify(self, password: str, hashed: str | None) -> bool:
+    def _verify(self, password: str, hashed: str | None, may_be_old: bool) -> bool:
+        if hashed is not None and is_old(hashed):
+            if may_be_old and is_old_right(password, hashed):
+                return True
+            hashed = None  # wrong, after as long as for everybody else
         if hashed is None:
             if self._nobody is None:
                 self._nobody = self._hasher.hash(secrets.token_hex())

@@ -1,5 +1,5 @@
-"""Commands of this service: ``start_business.py migrate``, ``create-agent`` and what they need (see
-``business/commands.py``)."""
+"""Commands of this service: ``start_business.py migrate``, ``create-agent`` and ``import``; see
+``business/commands.py``."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from shared.errors import KefuError, SettingsError
 
 from .auth import Passwords
 from .identity import NAME
+from .importer.command import import_shop
 from .passwords import check_password
 from .store import agents
 from .store.agents import Role
@@ -77,7 +78,11 @@ async def _migrate(url: str) -> str:
         await database.close()
 
 
-COMMANDS = {"create-agent": Command(create_agent), "migrate": Command(migrate, every=True)}
+COMMANDS = {
+    "create-agent": Command(create_agent),
+    "import": Command(import_shop),
+    "migrate": Command(migrate, every=True),
+}
 
 
 def _parse(words: list[str], default_site: int) -> _Wanted:

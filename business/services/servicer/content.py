@@ -59,7 +59,7 @@ class Checker:
         Raises:
             Refused: it cannot be stored.
         """
-        relate_data = _relate_data(said.relate_data)
+        relate_data = to_relate_data(said.relate_data)
         match said.content_type:
             case ContentType.TEXT:
                 return self._text(said, relate_data, empty)
@@ -113,7 +113,7 @@ def check_client_msg_id(own_id: str) -> str:
     return own_id
 
 
-def _relate_data(text: str) -> str:
+def to_relate_data(text: str) -> str:
     """JSON objects are kept as they are, everything else is dropped."""
     if not text or len(text) > MAX_RELATE_DATA:
         return ""

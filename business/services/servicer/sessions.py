@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import Connection
 
 from .envelope import Refused
-from .passwords import MAX_PASSWORD, check_password
+from .passwords import MAX_PASSWORD, check_password, is_old
 from .store import agents as store
 from .store.agents import Account, Agent, Login, Role
 
@@ -118,14 +118,24 @@ class Sessions:
         ):
             account = None
         hashed = None if account is None else account.password
-        is_right = await servicer.passwords.is_right(password[:MAX_PASSWORD], hashed)
+        password = password[:MAX_PASSWORD]
+        is_right = await servicer.passwords.is_right(password, hashed, may_be_old=True)
         if account is None or not is_right:
             forget = now - FAILURE_PERIOD
             await servicer.database.write(lambda c: store.add_failure(c, weights, now, forget))
             raise Refused(WRONG)
         if not account.is_enabled:
             raise Refused(DISABLED)
-        await servicer.database.write(lambda c: store.forget_failures(c, f"u:{username}"))
+        better = await servicer.passwords.hash(password) if is_old(account.password) else None
+
+        def unit(connection: Connection) -> bool:
+            store.forget_failures(connection, f"u:{username}")
+            return better is None or store.replace_password(
+                connection, account.uid, account.password, better
+            )
+
+        if not await servicer.database.write(unit):
+            raise Refused(WRONG)  # it was used or changed meanwhile, and is good no more
         return account
 
     async def _check_captcha(self, captcha_id: str, answer: str) -> None:

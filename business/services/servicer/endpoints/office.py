@@ -179,7 +179,7 @@ class ShopConfigParams(Params):
     socket_url: Word = ""
 
 
-def _name(text: str, most: int = MAX_NAME) -> str:
+def check_name(text: str, most: int = MAX_NAME) -> str:
     """A text that must be there and not be too long."""
     text = text.strip()
     if not text or len(text) > most:
@@ -207,7 +207,7 @@ def _ids(text: str) -> list[int]:
     return ids
 
 
-def _avatar(path: str) -> str:
+def check_avatar(path: str) -> str:
     """A picture of this site, or any on the web: a shop chooses its agents' pictures itself."""
     if len(path) <= MAX_URL and Sanitizer().image(path):
         return path
@@ -252,10 +252,10 @@ async def agents(call: Call, params: AgentsParams) -> Any:
 async def add_agent(call: Call, params: AddAgentParams) -> Any:
     """Make an account for an agent of the shop."""
     servicer, site_id = call.servicer, call.by.agent.site_id
-    username = _name(params.username)
+    username = check_name(params.username)
     if reason := check_password(params.password):
         raise Refused(reason)
-    nickname, avatar = _short(params.nickname, MAX_NAME), _avatar(params.avatar)
+    nickname, avatar = _short(params.nickname, MAX_NAME), check_avatar(params.avatar)
     hashed = await servicer.passwords.hash(params.password)
     now = servicer.now()
 
@@ -291,23 +291,23 @@ async def edit_agent(call: Call, params: EditAgentParams) -> Any:
     if params.status is not None:
         of_account["status"] = _flag(params.status)
     if params.nickname is not None:
-        of_agent["nickname"] = _name(params.nickname)
+        of_agent["nickname"] = check_name(params.nickname)
     if params.avatar is not None:
-        of_agent["avatar"] = _avatar(params.avatar)
+        of_agent["avatar"] = check_avatar(params.avatar)
 
     def unit(connection: Connection) -> None:
         if not store.has_group(connection, site_id, group_id or 0):
             raise Refused(NO_GROUP)
         store.edit_agent(connection, params.uid, of_account, of_agent)
 
-    return await _change_agent(call, params.uid, unit, ends_logins=params.status == 0)
+    return await change_agent(call, params.uid, unit, ends_logins=params.status == 0)
 
 
 @SHOP.add("servicer/delete", UidParams, base.Nothing, changes=True)
 async def delete_agent(call: Call, params: UidParams) -> Any:
     """Let an agent go. What the agent said stays, under the same name."""
     now = call.servicer.now()
-    return await _change_agent(
+    return await change_agent(
         call, params.uid, lambda c: store.delete_agent(c, params.uid, now), ends_logins=True
     )
 
@@ -316,7 +316,7 @@ async def delete_agent(call: Call, params: UidParams) -> Any:
 async def modify_status(call: Call, params: StatusParams) -> Any:
     """Enable an agent, or not; the logins of one who is not end."""
     values = {"status": _flag(params.status)}
-    return await _change_agent(
+    return await change_agent(
         call,
         params.uid,
         lambda c: store.edit_agent(c, params.uid, values, {}),
@@ -330,7 +330,7 @@ async def modify_password(call: Call, params: PasswordParams) -> Any:
     if reason := check_password(params.password):
         raise Refused(reason)
     hashed = await call.servicer.passwords.hash(params.password)
-    return await _change_agent(
+    return await change_agent(
         call,
         params.uid,
         lambda c: accounts.set_password(c, params.uid, hashed),
@@ -338,7 +338,7 @@ async def modify_password(call: Call, params: PasswordParams) -> Any:
     )
 
 
-async def _change_agent(call: Call, uid: int, change: Any, *, ends_logins: bool) -> str:
+async def change_agent(call: Call, uid: int, change: Any, *, ends_logins: bool) -> str:
     """Change an agent of the caller's shop.
 
     Args:
@@ -418,7 +418,7 @@ async def delete_group(call: Call, params: GroupIdParams) -> Any:
 
 
 def _group(params: GroupParams) -> dict[str, Any]:
-    return {"group_name": _name(params.group_name), "desc": _short(params.desc, MAX_SHORT)}
+    return {"group_name": check_name(params.group_name), "desc": _short(params.desc, MAX_SHORT)}
 
 
 # Keyword replies
@@ -481,8 +481,8 @@ async def change_use(call: Call, params: UseParams) -> Any:
 
 def _keyword(params: KeywordParams) -> dict[str, Any]:
     return {
-        "keyword": _name(params.keyword, MAX_KEYWORD),
-        "content": _name(params.content, MAX_REPLY),
+        "keyword": check_name(params.keyword, MAX_KEYWORD),
+        "content": check_name(params.content, MAX_REPLY),
         "content_type": 0,
         "is_use": _flag(params.is_use),
     }
@@ -511,7 +511,7 @@ async def fast_replies(call: Call, params: Listed) -> Any:
 async def add_fast(call: Call, params: FastParams) -> Any:
     """Offer the agents another quick reply."""
     values = {
-        "content": _name(params.content, MAX_SHORT),
+        "content": check_name(params.content, MAX_SHORT),
         "site_id": call.by.agent.site_id,
         "create_time": int(call.servicer.now()),
     }
@@ -522,7 +522,7 @@ async def add_fast(call: Call, params: FastParams) -> Any:
 @SHOP.add("fast/edit", FastParams, base.Nothing, changes=True)
 async def edit_fast(call: Call, params: FastParams) -> Any:
     """Change a quick reply."""
-    site_id, values = call.by.agent.site_id, {"content": _name(params.content, MAX_SHORT)}
+    site_id, values = call.by.agent.site_id, {"content": check_name(params.content, MAX_SHORT)}
     if not await call.servicer.database.write(
         lambda c: store.edit(c, fast_reply, site_id, params.id, values)
     ):

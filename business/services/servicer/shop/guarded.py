@@ -35,6 +35,9 @@ MAX_ENTRIES = 10_000
 """Sites, members and skus that are remembered, of each; then those that were asked for first are
 forgotten."""
 
+MAX_TEXT = 255
+"""Characters of the longest name; what is longer is part of none."""
+
 STALE = 3600.0
 """Seconds after which what is remembered is not shown any more, even while the shop is down."""
 
@@ -91,6 +94,8 @@ class GuardedShop:
         self._shop = shop
         self._clock = clock
         self._breaker = Breaker("the shop", timeout, clock)
+        # Apart, because the searches of an agent in a large shop may be slow while it is well.
+        self._lists = Breaker("the shop, as far as its lists go,", timeout, clock)
         self._sites: _Memory[Site] = _Memory(life)
         self._members: _Memory[Member] = _Memory(life)
         self._skus: _Memory[Sku] = _Memory(life)
@@ -174,22 +179,24 @@ class GuardedShop:
 
     async def goods(self, site_id: int, wanted: GoodsFilter, part: Slice) -> Found[Goods]:
         """See ``Shop``."""
-        return await self._breaker.run(lambda: self._shop.goods(site_id, wanted, part))
+        return await self._list(lambda: self._shop.goods(site_id, wanted, part), wanted.text)
 
     async def browsed(self, site_id: int, member_id: int, text: str, part: Slice) -> Found[Browsed]:
         """See ``Shop``."""
-        return await self._breaker.run(lambda: self._shop.browsed(site_id, member_id, text, part))
+        return await self._list(lambda: self._shop.browsed(site_id, member_id, text, part), text)
 
     async def bought(self, site_id: int, member_id: int, text: str, part: Slice) -> Found[Bought]:
         """See ``Shop``."""
-        return await self._breaker.run(lambda: self._shop.bought(site_id, member_id, text, part))
+        return await self._list(lambda: self._shop.bought(site_id, member_id, text, part), text)
 
     async def orders_of(
         self, site_id: int, member_id: int, wanted: OrderFilter, part: Slice
     ) -> Found[Order]:
         """See ``Shop``."""
-        return await self._breaker.run(
-            lambda: self._shop.orders_of(site_id, member_id, wanted, part)
+        return await self._list(
+            lambda: self._shop.orders_of(site_id, member_id, wanted, part),
+            wanted.order_no,
+            wanted.order_name,
         )
 
     async def close(self) -> None:
@@ -223,6 +230,11 @@ class GuardedShop:
                 memory.put(answers, now)
                 known |= answers
         return _there(known)
+
+    async def _list(self, ask: Callable[[], Awaitable[Found[T]]], *texts: str) -> Found[T]:
+        if any(len(text) > MAX_TEXT for text in texts):
+            return [], 0
+        return await self._lists.run(ask)
 
     async def _ask(
         self,

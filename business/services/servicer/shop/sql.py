@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import urllib.parse
 from collections.abc import Callable, Collection, Mapping
@@ -44,6 +45,9 @@ DRIVERS = (MYSQL, POSTGRESQL, SQLITE)
 CONNECTIONS = 4
 """Of one process."""
 
+LISTS = 2
+"""Those of them that lists may take, which are slow in large shops: the rest is for names."""
+
 
 class SqlShop:
     """See ``interface.Shop``.
@@ -66,6 +70,7 @@ class SqlShop:
             raise refuse("shop.url", self._text, "names no file")
         self._engine = _engine(url, self._text, timeout)
         self._tables: Tables | None = None
+        self._lists = asyncio.Semaphore(LISTS)
 
     async def open(self) -> None:
         """See ``Shop``: look which tables and columns there are."""
@@ -103,17 +108,17 @@ class SqlShop:
 
     async def goods(self, site_id: int, wanted: GoodsFilter, part: Slice) -> Found[Goods]:
         """See ``Shop``."""
-        return await self._read(partial(queries.goods, site_id=site_id, wanted=wanted, part=part))
+        return await self._list(partial(queries.goods, site_id=site_id, wanted=wanted, part=part))
 
     async def browsed(self, site_id: int, member_id: int, text: str, part: Slice) -> Found[Browsed]:
         """See ``Shop``."""
-        return await self._read(
+        return await self._list(
             partial(queries.browsed, site_id=site_id, member_id=member_id, text=text, part=part)
         )
 
     async def bought(self, site_id: int, member_id: int, text: str, part: Slice) -> Found[Bought]:
         """See ``Shop``."""
-        return await self._read(
+        return await self._list(
             partial(queries.bought, site_id=site_id, member_id=member_id, text=text, part=part)
         )
 
@@ -121,7 +126,7 @@ class SqlShop:
         self, site_id: int, member_id: int, wanted: OrderFilter, part: Slice
     ) -> Found[Order]:
         """See ``Shop``."""
-        return await self._read(
+        return await self._list(
             partial(
                 queries.orders_of, site_id=site_id, member_id=member_id, wanted=wanted, part=part
             )
@@ -130,6 +135,10 @@ class SqlShop:
     async def close(self) -> None:
         """See ``Shop``."""
         await self._engine.dispose()
+
+    async def _list(self, query: Callable[[Connection, Tables], T]) -> T:
+        async with self._lists:
+            return await self._read(query)
 
     async def _read(self, query: Callable[[Connection, Tables], T]) -> T:
         """Run a query.

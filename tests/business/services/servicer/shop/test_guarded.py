@@ -13,7 +13,16 @@ from business.services.servicer.shop.breaker import FAILURES, LOG_PERIOD, PAUSE,
 from business.services.servicer.shop.demo import DemoShop
 from business.services.servicer.shop.errors import BadAnswer, ShopDown
 from business.services.servicer.shop.guarded import STALE, GuardedShop
-from business.services.servicer.shop.interface import MOST, Member, Order, Site, Sku
+from business.services.servicer.shop.interface import (
+    MOST,
+    GoodsFilter,
+    Member,
+    Order,
+    OrderFilter,
+    Site,
+    Sku,
+    Slice,
+)
 from tests.support.timing import within
 
 DEMO = DemoShop()
@@ -155,6 +164,35 @@ async def test_the_start_does_not_need_the_shop(
 
     monkeypatch.setattr(counted, "open", down)
     await GuardedShop(counted, 5.0, 30.0).open()
+
+
+async def test_slow_lists_keep_no_names_back(
+    shop: GuardedShop, counted: CountedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may be slow while the shop is well; then lists alone are refused."""
+
+    async def slow(*arguments: object) -> None:
+        raise ShopDown("slow")
+
+    monkeypatch.setattr(counted, "goods", slow)
+    for _ in range(2 * FAILURES):
+        with pytest.raises(ShopDown):
+            await shop.goods(1, GoodsFilter(), Slice(0, 10))
+    assert await shop.skus([11]) == await DEMO.skus([11])
+
+
+async def test_texts_that_are_longer_than_any_name(
+    shop: GuardedShop, monkeypatch: pytest.MonkeyPatch, counted: CountedShop
+) -> None:
+    """Are not sent to the shop."""
+    part, long = Slice(0, 10), "x" * 256
+    for name in ("goods", "browsed", "bought", "orders_of"):
+        monkeypatch.setattr(counted, name, never)
+    assert await shop.goods(1, GoodsFilter(long), part) == ([], 0)
+    assert await shop.browsed(1, 1, long, part) == ([], 0)
+    assert await shop.bought(1, 1, long, part) == ([], 0)
+    for wanted in (OrderFilter(order_no=long), OrderFilter(order_name=long)):
+        assert await shop.orders_of(1, 1, wanted, part) == ([], 0)
 
 
 # The breaker

@@ -32,7 +32,8 @@ way back, arrived. 3 is refunded; refused and withdrawn are below 0."""
 
 
 def site(connection: Connection, tables: Tables, site_id: int) -> Site | None:
-    """A site. Multi-merchant editions have its name in the table of the shops."""
+    """A site. Editions for several merchants have the names in the table of the shops, and sites
+    that are none (of suppliers, of cities)."""
     query = select(*tables.columns("site"))
     joined = tables["site"]
     if "shop" in tables:
@@ -43,6 +44,8 @@ def site(connection: Connection, tables: Tables, site_id: int) -> Site | None:
     if row is None:
         return None
     own, shop = of(dict(row), "site"), of(dict(row), "shop")
+    if not tables.has("site", "site_name") and shop["site_id"] is None:
+        return None
     logos = (own["logo"], shop["logo"], own["logo_square"], shop["avatar"])
     return Site(
         to_integer(own["site_id"]),

@@ -58,6 +58,8 @@ async def opened(url: str, prefix: str = "ns_", timeout: float = TIMEOUT) -> Asy
 async def test_the_edition_for_several_merchants(url: str) -> None:
     """Has the names of sites elsewhere; other prefixes do."""
     await niushop.fill(url, niushop.MULTI, "shop2_")
+    sites = niushop.tables(niushop.MULTI, "shop2_")["site"]
+    await niushop.execute(url, sites.insert().values(site_id=3, site_type="supply"))
     async with opened(url, "shop2_") as shop:
         for site_id in (1, 2, 3):
             assert await shop.site(site_id) == await DEMO.site(site_id)

@@ -31,6 +31,10 @@ GATEWAY: web.AppKey[GatewayClient] = web.AppKey("gateway", GatewayClient)
 SETTINGS: web.AppKey[Any] = web.AppKey("settings", object)
 """``request.app[SETTINGS]``: all settings, read-only; a ``shared.settings.Settings``."""
 
+TROUBLES: web.AppKey[dict[str, str]] = web.AppKey("troubles", dict)
+"""``app[TROUBLES]``, where a service says what it cannot do without and has not got: a line by the
+name of the thing. While there is one, /readyz says that the process is not ready."""
+
 MAX_BODY = 16 * 1024 * 1024
 """Largest body of a request, bytes: room for an uploaded picture. A larger one is answered 413."""
 
@@ -84,6 +88,7 @@ def make_application(
         sub = service.app
         sub[GATEWAY] = service.gateway
         sub[SETTINGS] = settings
+        sub[TROUBLES] = service.troubles
         if service.routes is not None:
             sub.add_routes(service.routes)
         if service.lifespan is not None:

@@ -38,6 +38,7 @@ class Service:
         index: of this service in the process's HELLO.
         gateway: the process's GatewayClient for this service.
         app: its aiohttp application, mounted at the prefix.
+        troubles: what it has not got and cannot do without, by name.
         is_tracked: whether gateways tell which clients are here, and what changes about them.
         on_message: the hook, None where there is none; likewise ``on_close``.
     """
@@ -52,6 +53,7 @@ class Service:
     lifespan: Lifespan | None = None
     index: int = 0
     app: web.Application = dataclasses.field(default_factory=web.Application)
+    troubles: dict[str, str] = dataclasses.field(default_factory=dict)
     is_tracked: bool = dataclasses.field(init=False)
     on_message: Hook | None = dataclasses.field(init=False)
     on_close: Hook | None = dataclasses.field(init=False)

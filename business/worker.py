@@ -170,6 +170,11 @@ class Business:
             "queued_events": self._runner.queued,
             "http_requests": self._http_stats.requests,
             "errors": self._http_stats.errors + sum(s.stats.errors for s in self.services),
+            "troubles": {
+                f"{service.name} {name}": line
+                for service in self.services
+                for name, line in service.troubles.items()
+            },
         }
 
     def connections(self, limit: int) -> list[dict[str, Any]]:

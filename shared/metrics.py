@@ -124,9 +124,16 @@ def application(supervisor: Supervisor) -> web.Application:
 
     async def readyz(_: web.Request) -> web.Response:
         states = {slot.plan.name: str(slot.process.state) for slot in supervisor.slots}
+        troubles = {
+            slot.plan.name: slot.process.last_status["troubles"]
+            for slot in supervisor.slots
+            if slot.process.last_status.get("troubles")
+        }
         ready = bool(states) and all(state == State.READY for state in states.values())
+        ready = ready and not troubles
         return web.json_response(
-            {"ready": ready, "processes": states}, status=200 if ready else 503
+            {"ready": ready, "processes": states, "troubles": troubles},
+            status=200 if ready else 503,
         )
 
     app = web.Application()

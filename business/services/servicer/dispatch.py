@@ -12,7 +12,7 @@ from shared.errors import GatewayError
 from .doors import AGENT, PLATFORM, SHOP
 from .endpoints import TABLE, Endpoint
 from .endpoints.table import Call, Caller
-from .envelope import Busy, Forbidden, Refused, Reply, failure, respond, success
+from .envelope import Busy, Forbidden, Refused, Reply, TooLarge, failure, respond, success
 from .identity import NAME
 from .multipart import read_multipart
 from .pages import address_of
@@ -40,7 +40,6 @@ async def dispatch(servicer: Servicer, request: web.Request, path: str) -> web.S
 
     Raises:
         web.HTTPNotFound: there is no such endpoint.
-        web.HTTPRequestEntityTooLarge: the body is too large.
     """
     endpoint = TABLE.find(path)
     if endpoint is None:
@@ -74,6 +73,8 @@ async def _answer(
         return _respond(call, success(endpoint.family, reply, servicer.now()))
     except Refused as error:
         refused = error
+    except web.HTTPRequestEntityTooLarge:
+        refused = TooLarge()
     except StoreError as error:
         log.error("%s: %s", endpoint.path, error)
         refused = Busy()

@@ -79,6 +79,15 @@ class Forbidden(Refused):
         super().__init__("非法请求")
 
 
+class TooLarge(Refused):
+    """More was sent than is taken."""
+
+    status = 413
+
+    def __init__(self) -> None:
+        super().__init__("请求内容过大")
+
+
 class Busy(Refused):
     """Nothing was stored: no client must take the answer for a success or a rule."""
 

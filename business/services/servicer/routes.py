@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from aiohttp import web
 
-from business.http import GATEWAY, SETTINGS
+from business.http import GATEWAY, SETTINGS, TROUBLES
 
 from .dispatch import demo_token, dispatch, path_of_script
 from .endpoints.storefront import CONTROLLERS
@@ -15,6 +15,7 @@ from .openapi import document_text, reference
 from .pages import asset, widget
 from .running import running, set_running
 from .service import Servicer
+from .store.watch import watch
 
 routes = web.RouteTableDef()
 root_routes = web.RouteTableDef()
@@ -31,7 +32,10 @@ async def lifespan(app: web.Application) -> AsyncIterator[None]:
     """The service runs between the first request or event and the last."""
     servicer = await Servicer.start(app[SETTINGS], app[GATEWAY])
     set_running(servicer)
+    watching = asyncio.create_task(watch(servicer.database, app[TROUBLES]))
     yield
+    watching.cancel()
+    await asyncio.wait((watching,))
     await servicer.close()
 
 

@@ -8,7 +8,8 @@ import logging
 import random
 import time
 import zoneinfo
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
@@ -38,7 +39,7 @@ from .shop.opening import make_shop
 from .signals import Signals
 from .sockets import Sockets
 from .store import agents as store
-from .store import conversations
+from .store import conversations, sent
 from .store.database import Database
 from .store.errors import StoreError
 from .store.pairs import Card
@@ -56,6 +57,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MINUTE = 60.0
+
+SENT_LIFE = 7 * 86400.0
+"""Seconds within which a message that is sent again is known by its ``client_msg_id``."""
+
+SENT_PRUNED = 1000
+"""Messages that are forgotten then, per sweep."""
 
 CAPTCHAS = 60
 """Captchas that an address gets per minute."""
@@ -213,16 +220,24 @@ class Servicer:
     async def _sweep(self) -> None:
         """Do now and then what no event makes anybody do."""
         while True:
-            try:
-                await self.customers.tell()  # what a process that is gone has left to be told
-                # Not all processes at the same time.
-                await asyncio.sleep(self._sweep_period * random.uniform(0.8, 1.2))  # noqa: S311
-                await presence.sweep(self)
-                await self.waiting.sweep()
-            except (StoreError, GatewayError) as error:
-                log.warning("sweep: %s", error)
-            except Exception:
-                log.exception("the sweep failed")
+            # What a process that is gone has left to be told.
+            await self._try(self.customers.tell)
+            # Not all processes at the same time.
+            await asyncio.sleep(self._sweep_period * random.uniform(0.8, 1.2))  # noqa: S311
+            for work in (partial(presence.sweep, self), self.waiting.sweep, self._prune):
+                await self._try(work)
+
+    async def _try(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except (StoreError, GatewayError) as error:
+            log.warning("sweep: %s", error)
+        except Exception:
+            log.exception("the sweep failed")
+
+    async def _prune(self) -> None:
+        before = self.now() - SENT_LIFE
+        await self.database.write(lambda c: sent.prune(c, before, SENT_PRUNED))
 
     async def _make_demo_agents(self) -> None:
         def missing(connection: Connection) -> bool:

@@ -9,10 +9,12 @@ more there is to do, the larger the batches, and the cost of a commit is shared 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar, cast
+from contextlib import suppress
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection
 
@@ -33,7 +35,12 @@ MAX_WAITING = 10_000
 """Units that may wait; more are refused (``StoreBusy``), because nobody would wait that long."""
 
 
-class _Entry(NamedTuple):
+WRITE_TIMEOUT = 12.0
+"""Seconds that a write takes at most, with the wait for others. Longer than a statement may."""
+
+
+@dataclasses.dataclass(eq=False, slots=True)
+class _Entry:
     unit: Unit
     then: Callable[[Any], None] | None
     key: Key | None
@@ -72,7 +79,8 @@ class Writer:
             What the unit returned.
 
         Raises:
-            StoreBusy: too much is waiting, or the database is locked or away for too long.
+            StoreBusy: too much is waiting, or the database is locked or away for too long. Where
+                it fell silent in the middle of the transaction, the unit may be stored later.
             StoreError: the database refused.
             Exception: what the unit raised; nothing of it is stored.
         """
@@ -83,12 +91,19 @@ class Writer:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         follow = cast("Callable[[Any], None] | None", then)
-        self._waiting.append(_Entry(unit, follow, key, future))
+        entry = _Entry(unit, follow, key, future)
+        self._waiting.append(entry)
         if self._idle.is_set():
             self._idle.clear()
             # Not at once: what else is asked for in this turn of the loop comes along.
             loop.call_soon(self._next)
-        return cast(T, await future)
+        try:
+            async with asyncio.timeout(WRITE_TIMEOUT):
+                return cast(T, await future)
+        except TimeoutError:
+            with suppress(ValueError):  # it is being committed
+                self._waiting.remove(entry)
+            raise StoreBusy(f"a write took more than {WRITE_TIMEOUT:g} s") from None
 
     async def close(self) -> None:
         """Commit what is waiting. Idempotent."""
@@ -123,15 +138,15 @@ class Writer:
         error = done.exception()
         outcomes = [(False, error)] * len(batch) if error is not None else done.result()
         self._waiting.extendleft(reversed(batch[len(outcomes) :]))
-        for (_, then, _, future), (succeeded, result) in zip(batch, outcomes, strict=False):
-            if succeeded and then is not None:
+        for entry, (succeeded, result) in zip(batch, outcomes, strict=False):
+            if succeeded and entry.then is not None:
                 try:
-                    then(result)
+                    entry.then(result)
                 except Exception:
                     log.exception("what follows a commit failed")
-            if not future.done():
+            if not entry.future.done():
                 if succeeded:
-                    future.set_result(result)
+                    entry.future.set_result(result)
                 else:
-                    future.set_exception(result)
+                    entry.future.set_exception(result)
         self._next()

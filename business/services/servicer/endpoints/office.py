@@ -43,6 +43,7 @@ MAX_IDS = 500
 NO_AGENT = "客服不存在"
 NO_GROUP = "分组不存在"
 NO_ROW = "数据不存在"
+SAME_KEYWORD = "关键词重复"
 TYPES = ("disable", "system", "third")
 
 
@@ -439,27 +440,21 @@ async def add_keyword(call: Call, params: KeywordParams) -> Any:
     """Answer a keyword from now on."""
     site_id = call.by.agent.site_id
     values = _keyword(params) | {"site_id": site_id, "create_time": int(call.servicer.now())}
-
-    def unit(connection: Connection) -> int:
-        if store.has_keyword(connection, site_id, values["keyword"]):
-            raise Refused("关键词重复")
-        return store.add(connection, keyword_reply, values)
-
-    return {"id": await call.servicer.database.write(unit)}
+    made = await call.servicer.database.write(lambda c: store.add_keyword(c, values))
+    if made is None:
+        raise Refused(SAME_KEYWORD)
+    return {"id": made}
 
 
 @SHOP.add("keyword/edit", KeywordParams, base.Nothing, changes=True)
 async def edit_keyword(call: Call, params: KeywordParams) -> Any:
     """Change a keyword reply."""
     site_id, values = call.by.agent.site_id, _keyword(params)
-
-    def unit(connection: Connection) -> None:
-        if store.has_keyword(connection, site_id, values["keyword"], but=params.id):
-            raise Refused("关键词重复")
-        if not store.edit(connection, keyword_reply, site_id, params.id, values):
-            raise Refused(NO_ROW)
-
-    await call.servicer.database.write(unit)
+    is_there = await call.servicer.database.write(
+        lambda c: store.edit_keyword(c, site_id, params.id, values)
+    )
+    if not is_there:
+        raise Refused(NO_ROW if is_there is False else SAME_KEYWORD)
     return ""
 
 

@@ -201,6 +201,26 @@ def has_keyword(connection: Connection, site_id: int, keyword: str, but: int = 0
     return connection.execute(query).first() is not None
 
 
+def add_keyword(connection: Connection, values: Mapping[str, Any]) -> int | None:
+    """Store a keyword reply; returns its id, None where its shop has that keyword.
+
+    Of two that are stored at once the index lets one through; the other finds it then, because the
+    unit is run again.
+    """
+    if has_keyword(connection, values["site_id"], values["keyword"]):
+        return None
+    return add(connection, keyword_reply, values)
+
+
+def edit_keyword(
+    connection: Connection, site_id: int, row_id: int, values: Mapping[str, Any]
+) -> bool | None:
+    """Change a keyword reply. Whether it is there, None where another has that keyword."""
+    if has_keyword(connection, site_id, values["keyword"], but=row_id):
+        return None
+    return edit(connection, keyword_reply, site_id, row_id, values)
+
+
 def fast_replies(
     connection: Connection, site_id: int, search: str, offset: int, limit: int
 ) -> tuple[list[Row], int]:

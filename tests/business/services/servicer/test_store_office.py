@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 from collections.abc import AsyncIterator
 from functools import partial
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import Connection, select
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from sqlalchemy import Connection, insert, select, text
 
 from business.services.servicer.store import (
     agents,
@@ -17,16 +20,28 @@ from business.services.servicer.store import (
     conversations,
     dialogues,
     office,
+    server,
     visitors,
 )
+from business.services.servicer.store import sent as sent_store
 from business.services.servicer.store.agents import Role
 from business.services.servicer.store.database import Database
 from business.services.servicer.store.dialogues import Content, ContentType, Side
+from business.services.servicer.store.migrations.versions import m0005_import
 from business.services.servicer.store.pairs import Card
-from business.services.servicer.store.tables import dialogue, fast_reply, group, keyword_reply
+from business.services.servicer.store.tables import (
+    dialogue,
+    fast_reply,
+    group,
+    keyword_reply,
+    sent,
+)
 from tests.support.databases import KINDS, Servers
+from tests.support.timing import within
 
 VISITOR = 1_000_000_001
+REPLY = {"site_id": 1, "keyword": "word", "content": "yes", "content_type": 0, "is_use": 1}
+NEW = {"keyword": "new"}
 NOON = datetime.datetime(2026, 11, 24, 12, tzinfo=datetime.UTC)
 
 
@@ -166,3 +181,95 @@ async def test_a_visitors_messages_become_a_members(database: Database) -> None:
     assert not await database.read(lambda c: visitors.has_talked(c, VISITOR))
     found = await database.write(lambda c: conversations.lock(c, 1, 7, 3.0))
     assert (found.last_id, found.member_name) == (ids[-1], "Seven")
+
+
+async def test_what_may_be_sent_again_is_forgotten_bit_by_bit(database: Database) -> None:
+    """The oldest first, not more at once than was said, and nothing that is not old."""
+
+    def fill(connection: Connection) -> None:
+        rows = [
+            {"sender": "m1", "client_msg_id": f"{i}", "dialogue_id": i, "create_time": 100 - i}
+            for i in range(10)
+        ]
+        connection.execute(insert(sent), rows)
+
+    await database.write(fill)
+    prune = partial(sent_store.prune, before=96, limit=3)
+    query = select(sent.c.create_time).order_by(sent.c.create_time)
+    assert await database.write(prune) == 3
+    assert await database.read(lambda c: c.execute(query).scalars().first()) == 94
+    assert [await database.write(prune), await database.write(prune)] == [2, 0]
+    assert await database.read(lambda c: list(c.execute(query).scalars())) == [96, 97, 98, 99, 100]
+
+
+async def test_two_who_add_one_keyword_at_once(tmp_path: Path, database_servers: Servers) -> None:
+    """The second waits for the first, and is told that there is one."""
+    url = await database_servers.database("postgresql", tmp_path)
+    first, second = Database(url), Database(url)
+    await first.migrate()
+    await first.open()
+    await second.open()
+    stored = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def slow(connection: Connection) -> int | None:
+        made = office.add_keyword(connection, REPLY)
+        loop.call_soon_threadsafe(stored.set)
+        connection.execute(text("SELECT pg_sleep(0.5)"))
+        return made
+
+    try:
+        adding = asyncio.create_task(first.write(slow))
+        await within(stored.wait())
+        assert not adding.done()  # not committed: a look for the keyword does not find it
+        assert await second.read(lambda c: office.has_keyword(c, 1, "word")) is False
+        assert await second.write(lambda c: office.add_keyword(c, REPLY)) is None
+        assert await adding is not None
+        other = {**REPLY, "keyword": "other"}
+        made = await second.write(lambda c: office.add_keyword(c, other)) or 0
+        assert await first.write(lambda c: office.edit_keyword(c, 1, made, REPLY)) is None
+        assert await first.write(lambda c: office.edit_keyword(c, 1, made, other)) is True
+        assert await first.write(lambda c: office.edit_keyword(c, 1, 999, other | NEW)) is False
+    finally:
+        await first.close()
+        await second.close()
+
+
+async def test_keywords_that_a_shop_had_several_times(database: Database) -> None:
+    """The latest in use goes on; another text stays, out of use and under a name that shows it; a
+    second row with the same text goes. Also where a name that would show it is taken."""
+
+    def unsettle(connection: Connection) -> None:
+        # As version 0004 had it.
+        index = "DROP INDEX ux_keyword_reply"
+        on = " ON servicer_keyword_reply" if connection.dialect.name == "mysql" else ""
+        connection.execute(text(index + on))
+        rows = [
+            (1, 1, "词", "old", 1), (2, 1, "词", "latest", 1), (3, 1, "词", "unused", 0),
+            (4, 1, "词", "latest", 1), (5, 2, "词", "of shop 2", 1), (6, 1, "A", "upper", 1),
+            (7, 1, "a", "lower", 0), (8, 1, "词（重复1）", "taken", 1), (9, 1, "x" * 50, "one", 1),
+            (10, 1, "x" * 50, "two", 1),
+        ]  # fmt: skip
+        names = ("id", "site_id", "keyword", "content", "is_use")
+        values = [dict(zip(names, row, strict=True)) for row in rows]
+        connection.execute(insert(keyword_reply), values)
+        with Operations.context(MigrationContext.configure(connection)):
+            m0005_import._settle("servicer_keyword_reply")
+        unique = "CREATE UNIQUE INDEX ux_keyword_reply ON servicer_keyword_reply (site_id, keyword)"
+        connection.execute(text(unique))
+
+    if isinstance(database._backend, server.Server):  # MySQL commits at a change of an index
+        async with database._backend._writers.connect() as connection:
+            await connection.run_sync(unsettle)
+            await connection.commit()
+    else:
+        await database.write(unsettle)
+    query = select(keyword_reply).order_by(keyword_reply.c.id)
+    rows = await database.read(lambda c: list(c.execute(query)))
+    shown = [(row.id, row.site_id, row.keyword, row.content, row.is_use) for row in rows]
+    assert shown == [
+        (1, 1, "词（重复1-1）", "old", 0), (3, 1, "词（重复3）", "unused", 0),
+        (4, 1, "词", "latest", 1), (5, 2, "词", "of shop 2", 1), (6, 1, "A", "upper", 1),
+        (7, 1, "a", "lower", 0), (8, 1, "词（重复1）", "taken", 1),
+        (9, 1, "x" * 45 + "（重复9）", "one", 0), (10, 1, "x" * 50, "two", 1),
+    ]  # fmt: skip

@@ -7,6 +7,7 @@ import { compress, OUT } from "./vite.config.ts";
 /** widget.js, which shops put into their pages: one script of its own, without a hash in its name. */
 export default defineConfig({
   plugins: [compress(OUT)],
+  resolve: { alias: { "@": resolve(import.meta.dirname, "src") } },
   build: {
     outDir: OUT,
     emptyOutDir: false,
@@ -15,7 +16,7 @@ export default defineConfig({
     lib: {
       entry: resolve(import.meta.dirname, "src/widget/widget.ts"),
       formats: ["iife"],
-      name: "kefuWidget",
+      name: "kefu", // not used: it exports nothing
       fileName: () => "widget.js",
     },
   },

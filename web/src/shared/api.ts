@@ -83,6 +83,9 @@ export async function call<T>(
   try {
     envelope = (await response.json()) as Envelope<T>;
   } catch {
+    // Not in our words: refused by a proxy, or before any endpoint saw it (413, 404).
+    if (response.status >= 400 && response.status < 500)
+      throw new Refused(`HTTP ${response.status}`, -1, response.status);
     throw new Unreachable(`HTTP ${response.status}`);
   }
   const message = envelope.message || envelope.msg || "";

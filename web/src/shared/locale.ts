@@ -10,10 +10,16 @@ export function isLocale(text: string | null): text is Locale {
   return text === "zh-CN" || text === "en";
 }
 
+/** What was chosen here; null for nothing. */
+export function chosenLocale(): Locale | null {
+  const stored = read(KEY);
+  return isLocale(stored) ? stored : null;
+}
+
 /** What was chosen here, else the first of the browser's languages that there is. */
 export function preferredLocale(): Locale {
-  const stored = read(KEY);
-  if (isLocale(stored)) return stored;
+  const chosen = chosenLocale();
+  if (chosen) return chosen;
   const first = navigator.languages.find((name) => /^(zh|en)\b/i.test(name)) ?? "en";
   return first.toLowerCase().startsWith("zh") ? "zh-CN" : "en";
 }

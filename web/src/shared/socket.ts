@@ -72,11 +72,16 @@ export class LiveSocket {
     if (this.running && this.state === "waiting") this.open();
   }
 
+  /** Bind and catch up once more; where that fails the socket is opened anew. */
+  refresh(): void {
+    if (this.state === "open" && this.init) void this.check(this.init);
+  }
+
   /** The network, or the person, has come back: phones and laptops that slept do not always tell. */
   private readonly wake = (): void => {
     if (document.visibilityState === "hidden") return;
     if (this.state === "waiting") this.open();
-    else if (this.state === "open" && this.init) void this.check(this.init);
+    else this.refresh();
   };
 
   /** Binding again is idempotent, and fails where the gateway has lost the socket. */

@@ -1,0 +1,144 @@
+/** How the chat stands to the world around it: who it is for, whether it is seen, and its colours. */
+
+import { reactive, watch } from "vue";
+
+import { legibleOn, parseColour, textOn } from "@/shared/colour";
+
+import { Chat } from "./chat";
+import { ownOr, texts, t } from "./locales";
+import { OwnPage, ShopPage } from "./sources";
+import { chosenLocale, isLocale } from "@/shared/locale";
+
+const query = new URLSearchParams(location.search);
+
+export const isEmbedded = window.parent !== window && query.has("embed");
+
+/** Whether the customer sees the chat. */
+export const view = reactive({ isOpen: !isEmbedded, isVisible: !document.hidden });
+
+const shopPage = isEmbedded
+  ? new ShopPage({
+      hello(isOpen, color) {
+        wantedColour = color;
+        view.isOpen = isOpen;
+        void ready();
+      },
+      token: (token) => become(token),
+      look: (look) => (chat.state.look = look),
+      open(isOpen) {
+        view.isOpen = isOpen;
+        if (isOpen) begin();
+      },
+      logout: () => chat.identity.forget(),
+    })
+  : null;
+const ownPage = isEmbedded ? null : new OwnPage();
+
+const siteId = number(query.get("site_id")) || 1;
+export const chat = new Chat(siteId, shopPage ?? (ownPage as OwnPage));
+
+let wantedColour = "";
+let isIdentified = false;
+let loading: Promise<void> | null = null;
+
+function number(text: string | null): number {
+  return text && /^\d{1,10}$/.test(text) ? Number(text) : 0;
+}
+
+/** Begin: learn of the shop, and connect when it is known who the customer is. */
+export function setUp(): void {
+  const lang = query.get("lang");
+  if (isLocale(lang) && !chosenLocale()) texts.use(lang);
+  document.addEventListener("visibilitychange", () => (view.isVisible = !document.hidden));
+  watch([chat.unread, () => view.isOpen, () => view.isVisible, () => chat.state.connection], read);
+  watch([chat.unread, () => view.isVisible], ([count]) => {
+    shopPage?.tell({ type: "unread", count });
+    showTitle();
+  });
+  chat.onMessage = (own) => shopPage?.tell({ type: "message", own });
+  if (ownPage) {
+    chat.state.look = {
+      sku_id: number(query.get("sku_id")),
+      order_id: number(query.get("order_id")),
+    };
+    become(ownPage.token);
+  }
+  void load();
+}
+
+function load(): Promise<void> {
+  loading ??= chat.load().then((isThere) => {
+    if (!isThere) return;
+    paint();
+    showTitle();
+    begin();
+  });
+  return loading;
+}
+
+async function ready(): Promise<void> {
+  await load();
+  if (chat.state.phase !== "ready") return;
+  paint();
+  const widget = chat.config.current?.widget;
+  const color = colour();
+  shopPage?.tell({
+    type: "ready",
+    color,
+    on_color: textOn(color),
+    title: title(),
+    position: widget?.position ?? "right",
+  });
+  shopPage?.tell({ type: "unread", count: chat.unread.value });
+}
+
+function become(token: string): void {
+  isIdentified = true;
+  chat.identity.become(token);
+  begin();
+}
+
+function begin(): void {
+  if (!isIdentified || chat.state.phase !== "ready") return;
+  if (view.isOpen) chat.start();
+  else chat.startIfTalked().catch(() => undefined); // it is connected when it is opened
+}
+
+function read(): void {
+  if (view.isOpen && view.isVisible && chat.unread.value > 0) void chat.markRead();
+}
+
+export function close(): void {
+  shopPage?.tell({ type: "close" });
+}
+
+/** A click on a card, where somebody wants to know of it. */
+export function showCard(look: { sku_id?: number; order_id?: number }): void {
+  if (shopPage?.wantsCards) shopPage.tell({ type: "card", look });
+}
+
+export function title(): string {
+  const config = chat.config.current;
+  return config ? config.site_name || ownOr(config.widget.title, "chat") : t("chat");
+}
+
+function showTitle(): void {
+  const count = view.isVisible ? 0 : chat.unread.value;
+  document.title = (count ? `(${count}) ` : "") + title();
+}
+
+function colour(): string {
+  if (parseColour(wantedColour)) return wantedColour;
+  const set = chat.config.current?.widget.color ?? "";
+  return parseColour(set) ? set : "#2563eb";
+}
+
+/** The shop's colour, and those of its kind that texts can be read in. */
+export function paint(): void {
+  const root = document.documentElement;
+  const ground = root.classList.contains("dark") ? "#161d28" : "#ffffff";
+  const own = colour();
+  root.style.setProperty("--accent", own);
+  root.style.setProperty("--on-accent", textOn(own));
+  root.style.setProperty("--accent-strong", legibleOn(own, ground));
+}

@@ -1,0 +1,72 @@
+/** Looks of the launcher and of the frame around the chat; colours come as properties. */
+
+const CSS = `
+:host { all: initial; }
+* { box-sizing: border-box; }
+.launcher {
+  position: fixed; bottom: var(--bottom); z-index: 1; width: 60px; height: 60px; padding: 0;
+  border: 0; border-radius: 50%; cursor: pointer; display: grid; place-items: center;
+  background: var(--color); color: var(--on-color);
+  box-shadow: 0 2px 6px rgb(15 23 42 / 20%), 0 10px 28px rgb(15 23 42 / 24%);
+  transition: transform .15s ease, opacity .2s ease, visibility .2s;
+}
+.launcher:hover { transform: scale(1.06); }
+.launcher:focus-visible { outline: 3px solid var(--color); outline-offset: 3px; }
+.launcher.waiting { opacity: 0; visibility: hidden; }
+.right .launcher, .right .panel { right: max(20px, env(safe-area-inset-right)); }
+.left .launcher, .left .panel { left: max(20px, env(safe-area-inset-left)); }
+svg { width: 28px; height: 28px; fill: none; stroke: currentColor; stroke-width: 1.9;
+  stroke-linecap: round; stroke-linejoin: round; }
+.launcher .x, .open .launcher .c { display: none; }
+.open .launcher .x { display: block; }
+.badge {
+  position: absolute; top: -3px; right: -3px; min-width: 22px; height: 22px; padding: 0 6px;
+  border-radius: 11px; border: 2px solid #fff; background: #d92626; color: #fff;
+  font: 600 12px/18px system-ui, sans-serif; text-align: center;
+}
+.badge:empty, .open .badge { display: none; }
+.panel {
+  position: fixed; bottom: calc(var(--bottom) + 76px); z-index: 2; width: 392px;
+  max-width: calc(100vw - 40px); height: min(660px, calc(100vh - var(--bottom) - 96px));
+  overflow: hidden; border-radius: 16px; background: #fff;
+  box-shadow: 0 4px 12px rgb(15 23 42 / 12%), 0 18px 50px rgb(15 23 42 / 26%);
+  opacity: 0; visibility: hidden; transform: translateY(12px);
+  transition: opacity .18s ease, transform .18s ease, visibility .18s;
+}
+.open .panel { opacity: 1; visibility: visible; transform: none; }
+iframe { display: block; width: 100%; height: 100%; border: 0; background: transparent; }
+.notice {
+  position: absolute; inset: 0; display: flex; flex-direction: column; gap: 14px; padding: 32px;
+  align-items: center; justify-content: center; text-align: center; background: #fff;
+  color: #17202e; font: 15px/1.5 system-ui, sans-serif;
+}
+.notice[hidden] { display: none; }
+.notice a { color: #1d4ed8; }
+.notice button { border: 1px solid #c6cfdb; border-radius: 8px; background: none; cursor: pointer;
+  padding: 8px 18px; font: inherit; color: inherit; }
+.spinner { width: 28px; height: 28px; border-radius: 50%; border: 3px solid #e2e7ee;
+  border-top-color: var(--color); animation: turn .9s linear infinite; }
+@keyframes turn { to { transform: rotate(1turn); } }
+@media (max-width: 520px), (max-height: 460px) {
+  .panel, .left .panel, .right .panel { inset: 0; width: auto; max-width: none; border-radius: 0;
+    top: var(--top, 0); bottom: auto; height: var(--height, 100dvh); }
+  .open .launcher { visibility: hidden; }
+}
+@media (prefers-reduced-motion: reduce) { * { transition: none !important; animation: none !important; } }
+`;
+
+/** A page's policy against styles in its markup does not apply to sheets that are made by scripts. */
+export function dress(root: ShadowRoot): void {
+  if ("adoptedStyleSheets" in root && "replaceSync" in CSSStyleSheet.prototype) {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(CSS);
+    root.adoptedStyleSheets = [sheet];
+    return;
+  }
+  const style = document.createElement("style"); // browsers before 2023
+  style.textContent = CSS;
+  root.append(style);
+}
+
+/** Where a telephone shows the chat on the whole of its screen. */
+export const FULL_SCREEN = "(max-width: 520px), (max-height: 460px)";

@@ -133,18 +133,3 @@ def path_of_script(request: web.Request) -> str:
     if name != NAME:
         raise web.HTTPNotFound
     return rest
-
-
-async def demo_token(servicer: Servicer, request: web.Request) -> web.StreamResponse:
-    """A token for a member of the demo shop.
-
-    Raises:
-        web.HTTPNotFound: not in demo mode.
-    """
-    if not servicer.is_demo:
-        raise web.HTTPNotFound
-    text = request.query.get("member_id", "")
-    member_id = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
-    if await servicer.shop.member(member_id) is None:
-        return respond({"code": -1, "message": "没有指定会员", "data": ""})
-    return respond({"code": 0, "data": {"token": servicer.tokens.issue(member_id, servicer.now())}})

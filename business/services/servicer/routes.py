@@ -9,7 +9,8 @@ from aiohttp import web
 
 from business.http import GATEWAY, SETTINGS, TROUBLES
 
-from .dispatch import demo_token, dispatch, path_of_script
+from .demonstration import demo_picture, demo_shop, demo_token
+from .dispatch import dispatch, path_of_script
 from .endpoints.storefront import CONTROLLERS
 from .openapi import document_text, reference
 from .pages import asset, widget
@@ -100,6 +101,20 @@ async def widget_script(request: web.Request) -> web.StreamResponse:
 async def token(request: web.Request) -> web.StreamResponse:
     """A customer's token, in demo mode."""
     return await demo_token(running(), request)
+
+
+@routes.get("/demo/shop")
+@root_routes.get("/demo/shop")
+async def shop(request: web.Request) -> web.StreamResponse:
+    """What the demo shop front shows, in demo mode."""
+    return await demo_shop(running(), request)
+
+
+@routes.get("/upload/demo/{name}")
+@root_routes.get("/upload/demo/{name}")
+async def shop_picture(request: web.Request) -> web.StreamResponse:
+    """A picture of the demo shop."""
+    return demo_picture(running(), request.match_info["name"])
 
 
 @routes.get("/upload/{path:.*}")

@@ -259,6 +259,7 @@ class Servicer:
                         agent.nickname,
                         now,
                         is_demo=True,
+                        avatar=agent.avatar,
                     )
 
         await self.database.write(unit)

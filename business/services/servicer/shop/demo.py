@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from .interface import (
@@ -22,9 +23,12 @@ from .interface import (
 
 T = TypeVar("T")
 
+PICTURES = Path(__file__).parent / "pictures"
+"""Of goods, members, agents and sites, which name them as ``upload/demo/...``."""
+
 _SITES = {
-    1: Site(1, "Demo Store", ""),
-    2: Site(2, "Demo Books", ""),
+    1: Site(1, "Demo Store", "upload/demo/shop_1.svg"),
+    2: Site(2, "Demo Books", "upload/demo/shop_2.svg"),
 }
 
 _MEMBERS = {
@@ -32,6 +36,7 @@ _MEMBERS = {
         number,
         username,
         nickname,
+        headimg=f"upload/demo/member_{number}.svg",
         mobile=f"1380000000{number}",
         member_level_name=level,
         balance=balance,
@@ -53,6 +58,11 @@ class DemoAgent(NamedTuple):
     username: str
     nickname: str
     site_id: int
+
+    @property
+    def avatar(self) -> str:
+        """Path of the picture."""
+        return f"upload/demo/agent_{self.username}.svg"
 
 
 AGENTS = (
@@ -87,7 +97,7 @@ _SKUS = {
         site_id=site_id,
         goods_name=name,
         sku_name=f"{name} {variant}",
-        sku_image=f"upload/demo/goods_{goods_id}.png",
+        sku_image=f"upload/demo/goods_{goods_id}.svg",
         price=price,
         stock=stock,
         sale_num=sold,

@@ -54,7 +54,9 @@ async def test_shops_that_a_member_has_talked_to(own_desk: Desk) -> None:
         await customer.call("say", message="four", site_id=2)
         shops = (await customer.call("servicerList", page=1, size=1))["data"]
         assert (shops["count"], shops["page_count"]) == (2, 2)
-        assert shops["list"] == [{"shop_id": 2, "logo": "", "site_name": "Demo Books"}]
+        assert shops["list"] == [
+            {"shop_id": 2, "logo": "upload/demo/shop_2.svg", "site_name": "Demo Books"}
+        ]
         chats = (await customer.call("chatList"))["data"]
         assert [(chat["shop_id"], chat["online"], chat["unread"]) for chat in chats] == [
             (1, 1, 2), (2, 0, 0),

@@ -19,7 +19,11 @@ async def test_a_customer_and_an_agent_talk(own_desk: Desk) -> None:
         customer.token = answer["data"]["token"]
 
         bound = await customer.bind()
-        assert bound["data"] == {"nickname": "Alice", "avatar": "", "servicer_id": alice.uid}
+        assert bound["data"] == {
+            "nickname": "Alice",
+            "avatar": "upload/demo/agent_alice.svg",
+            "servicer_id": alice.uid,
+        }
         arrived = await alice.receive("connect")
         assert (arrived["member_id"], arrived["member_name"]) == (1, "张三")
         assert arrived["last_dialog"] == []

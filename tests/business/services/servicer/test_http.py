@@ -38,7 +38,10 @@ async def test_every_way_to_write_a_path(desk: Desk, path: str, method: str) -> 
     async with desk.http.request(method, path, params=query, data=body) as response:
         answer = await response.json()
     assert response.status == 200
-    assert answer["data"]["data"] == {"logo": "", "site_name": "Demo Books"}
+    assert answer["data"]["data"] == {
+        "logo": "upload/demo/shop_2.svg",
+        "site_name": "Demo Books",
+    }
     assert (answer["data"]["code"], answer["code"], answer["message"]) == (0, 0, "操作成功")
     assert abs(answer["timestamp"] - time.time()) < 60
 

@@ -146,7 +146,8 @@ class TestNoDemo:
         params = {"username": "alice", "password": "demo"}
         async with own_desk.http.post(LOGIN, data=params) as response:
             assert (await response.json())["message"] == "账号或密码错误"
-        assert (await own_desk.get("/demo/token", member_id=1))[0] == 404
+        for path in ("/demo", "/demo/token", "/demo/shop", "/upload/demo/goods_1.svg"):
+            assert (await own_desk.get(path, member_id=1))[0] == 404
         stack = own_desk.stack
         await stack.business.kill()
         await stack.start_business(demo=True)

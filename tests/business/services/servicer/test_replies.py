@@ -30,7 +30,7 @@ async def test_a_keyword_is_answered_while_nobody_is_there(desk: Desk) -> None:
         assert (await customer.call("say", message=f"<p>{word}</p>"))["data"] == {"read": 0}
         connect = await customer.socket.recv_json()
         assert (connect["type"], connect["servicer_id"]) == ("connect", 0)
-        voice = {"nickname": "Demo Store", "avatar": "", "servicer_id": 0}
+        voice = {"nickname": "Demo Store", "avatar": "upload/demo/shop_1.svg", "servicer_id": 0}
         assert voice.items() <= connect["data"].items()
         reply = await customer.receive("string")
         assert voice.items() <= reply.items()

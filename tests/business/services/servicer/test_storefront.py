@@ -11,9 +11,17 @@ async def test_a_shop(desk: Desk) -> None:
     """Name and logo, under the names that each generation of pages reads."""
     status, answer = await desk.get("/api/shop/info", site_id=2)
     assert (status, answer["code"], answer["message"]) == (200, 0, "操作成功")
-    assert answer["data"] == {"site_id": 2, "site_name": "Demo Books", "logo": "", "avatar": ""}
+    assert answer["data"] == {
+        "site_id": 2,
+        "site_name": "Demo Books",
+        "logo": "upload/demo/shop_2.svg",
+        "avatar": "upload/demo/shop_2.svg",
+    }
     _, answer = await desk.get("/api/site/info")
-    assert (answer["data"]["site_name"], answer["data"]["logo_square"]) == ("Demo Store", "")
+    assert (answer["data"]["site_name"], answer["data"]["logo_square"]) == (
+        "Demo Store",
+        "upload/demo/shop_1.svg",
+    )
     _, answer = await desk.get("/api/shop/info", site_id=77)
     assert (answer["code"], answer["data"]) == (-1, "没有指定店铺")
 
@@ -21,7 +29,10 @@ async def test_a_shop(desk: Desk) -> None:
 async def test_the_member_of_the_token(desk: Desk) -> None:
     """And nobody without one."""
     _, answer = await desk.get("/api/member/info", token=sign(1))
-    assert (answer["data"]["nickname"], answer["data"]["headimg"]) == ("张三", "")
+    assert (answer["data"]["nickname"], answer["data"]["headimg"]) == (
+        "张三",
+        "upload/demo/member_1.svg",
+    )
     _, answer = await desk.get("/api/member/info")
     assert (answer["code"], answer["error_code"]) == (-1, "TOKEN_NOT_EXIST")
     _, answer = await desk.get("/api/member/info", token="x")

@@ -260,6 +260,7 @@ class Servicer:
                         now,
                         is_demo=True,
                         avatar=agent.avatar,
+                        role=agent.role,
                     )
 
         await self.database.write(unit)

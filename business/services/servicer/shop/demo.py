@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from ..store.agents import Role
 from .interface import (
     Bought,
     Browsed,
@@ -58,6 +59,7 @@ class DemoAgent(NamedTuple):
     username: str
     nickname: str
     site_id: int
+    role: Role = Role.AGENT
 
     @property
     def avatar(self) -> str:
@@ -69,6 +71,8 @@ AGENTS = (
     DemoAgent("alice", "Alice", 1),
     DemoAgent("bob", "Bob", 1),
     DemoAgent("carol", "Carol", 2),
+    DemoAgent("admin", "admin", 1, Role.SHOP),
+    DemoAgent("root", "root", 0, Role.PLATFORM),
 )
 
 AGENT_PASSWORD = "demo"  # noqa: S105 - shown in the README; loopback only

@@ -1,0 +1,59 @@
+/** The pages of the back offices. Each is loaded when it is first opened. */
+
+import { ChatDotRound, ChatLineSquare, Collection, Lightning, User } from "@element-plus/icons-vue";
+import type { Component } from "vue";
+import { createRouter, createWebHashHistory, type RouteRecordRaw } from "vue-router";
+
+import type { Door } from "./session";
+
+interface Place {
+  name: string;
+  icon: Component;
+  /** Whose back office has it. */
+  doors: Door[];
+  page: () => Promise<Component>;
+}
+
+/** In the order of the menu; the first of a door is where it opens. */
+export const PLACES: Place[] = [
+  { name: "agents", icon: User, doors: ["shop"], page: () => import("./pages/AgentsPage.vue") },
+  {
+    name: "groups",
+    icon: Collection,
+    doors: ["shop"],
+    page: () => import("./pages/GroupsPage.vue"),
+  },
+  {
+    name: "keywords",
+    icon: ChatDotRound,
+    doors: ["shop"],
+    page: () => import("./pages/KeywordsPage.vue"),
+  },
+  {
+    name: "quick",
+    icon: ChatLineSquare,
+    doors: ["shop"],
+    page: () => import("./pages/QuickPage.vue"),
+  },
+  {
+    name: "platform",
+    icon: Setting,
+    doors: ["admin"],
+    page: () => import("./pages/PlatformPage.vue"),
+  },
+];
+
+export function placesOf(door: Door): Place[] {
+  return PLACES.filter((place) => place.doors.includes(door));
+}
+
+const routes: RouteRecordRaw[] = PLACES.map((place) => ({
+  path: `/${place.name}`,
+  name: place.name,
+  component: place.page,
+}));
+
+export const router = createRouter({
+  history: createWebHashHistory(),
+  routes: [...routes, { path: "/:rest(.*)*", name: "nowhere", component: { render: () => null } }],
+});

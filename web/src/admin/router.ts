@@ -1,6 +1,6 @@
 /** The pages of the back offices. Each is loaded when it is first opened. */
 
-import { ChatDotRound, ChatLineSquare, Collection, Lightning, User } from "@element-plus/icons-vue";
+import { ChatDotRound, ChatLineSquare, Collection, Setting, User } from "@element-plus/icons-vue";
 import type { Component } from "vue";
 import { createRouter, createWebHashHistory, type RouteRecordRaw } from "vue-router";
 

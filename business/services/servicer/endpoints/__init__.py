@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import (
     agent,
+    back_office,
     catalogue,
     console,
     customer,
@@ -29,6 +30,7 @@ TABLE = Table(
         *upload.endpoints,
         *office.endpoints,
         *older_office.endpoints,
+        *back_office.endpoints,
         *visitor.endpoints,
         *storefront.endpoints,
     ]

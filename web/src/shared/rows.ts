@@ -45,6 +45,17 @@ export interface Page<T> {
 }
 
 /** What was said, whoever said it. */
-export function said(row: Row): string {
+export function said(row: Pick<Row, "type" | "consumer_say" | "servicer_say">): string {
   return row.type === Side.CUSTOMER ? row.consumer_say : row.servicer_say;
+}
+
+/** What `dialogs` tells of a message's goods or order; pushes do not. */
+export interface CardFields {
+  goods_name?: string | null;
+  sku_name?: string | null;
+  sku_image?: string | null;
+  price?: string | null;
+  order_no?: string | null;
+  order_money?: string | null;
+  order_status_name?: string | null;
 }

@@ -1,6 +1,6 @@
 /** One conversation as a page holds it: what is stored, in order, and what is on its way. */
 
-import { shallowReactive } from "vue";
+import { shallowReactive, shallowRef } from "vue";
 
 import { Kind, type Row, type Side } from "./rows";
 
@@ -29,8 +29,8 @@ export interface Receipt {
 }
 
 export class Thread {
-  /** Ascending by id, without holes between the first and the last as far as is known. */
-  readonly rows: Row[] = shallowReactive([]);
+  // A new array for each change: a reactive one of 10,000 rows takes long to shift.
+  private readonly list = shallowRef<readonly Row[]>([]);
   readonly outbox: Pending[] = shallowReactive([]);
   /** Ids of own messages that a socket of the other side has taken. */
   readonly delivered = shallowReactive(new Set<number>());
@@ -39,6 +39,11 @@ export class Thread {
     /** Whose page this is. */
     readonly side: Side,
   ) {}
+
+  /** Ascending by id, without holes between the first and the last as far as is known. */
+  get rows(): readonly Row[] {
+    return this.list.value;
+  }
 
   get lastId(): number {
     return this.rows.at(-1)?.id ?? 0;
@@ -65,11 +70,18 @@ export class Thread {
 
   /** Put rows where they belong; those that are there are replaced. */
   merge(rows: readonly Row[]): void {
-    for (const row of rows) {
-      const at = this.position(row.id);
-      if (this.rows[at]?.id === row.id) this.rows[at] = { ...this.rows[at], ...row };
-      else this.rows.splice(at, 0, row);
+    if (!rows.length) return;
+    const given = [...rows].sort((one, other) => one.id - other.id);
+    const at = this.position((given[0] as Row).id);
+    const end = this.position((given.at(-1) as Row).id + 1);
+    const merged: Row[] = [];
+    for (const row of [...this.rows.slice(at, end), ...given].sort((a, b) => a.id - b.id)) {
+      // The sort is stable: what is given comes after what is there.
+      const before = merged.at(-1);
+      if (before?.id === row.id) merged[merged.length - 1] = { ...before, ...row };
+      else merged.push(row);
     }
+    this.list.value = [...this.rows.slice(0, at), ...merged, ...this.rows.slice(end)];
   }
 
   has(id: number): boolean {
@@ -96,30 +108,31 @@ export class Thread {
 
   /** `side` has read what the other one said up to `lastId`. */
   markRead(side: Side, lastId: number): void {
-    for (let at = this.position(lastId + 1) - 1; at >= 0; at -= 1) {
-      const row = this.rows[at] as Row;
-      if (row.type !== side && !row.read) this.rows[at] = { ...row, read: 1 };
-    }
+    this.list.value = this.rows.map((row) =>
+      row.id <= lastId && row.type !== side && !row.read ? { ...row, read: 1 } : row,
+    );
   }
 
   /** A message was taken back. */
   recall(id: number): void {
-    const at = this.position(id);
-    const row = this.rows[at];
-    if (row?.id === id)
-      this.rows[at] = {
-        ...row,
-        recalled: 1,
-        content_type: Kind.TEXT,
-        consumer_say: "",
-        servicer_say: "",
-        goods_sku_id: 0,
-        order_id: 0,
-      };
+    if (!this.has(id)) return;
+    this.list.value = this.rows.map((row) =>
+      row.id === id
+        ? {
+            ...row,
+            recalled: 1,
+            content_type: Kind.TEXT,
+            consumer_say: "",
+            servicer_say: "",
+            goods_sku_id: 0,
+            order_id: 0,
+          }
+        : row,
+    );
   }
 
-  /** Where a row of that id is or would be. */
-  private position(id: number): number {
+  /** Index of the row of that id, or of where it would be. */
+  position(id: number): number {
     let low = 0;
     let high = this.rows.length;
     while (low < high) {

@@ -1,0 +1,318 @@
+/** The conversations of the shop, as far as they are known here. */
+
+import { computed, ref, shallowReactive } from "vue";
+
+import { read, write } from "@/shared/locale";
+import { type Row, Side } from "@/shared/rows";
+
+import type { Last, Me, PairRow, TalkRow } from "../data";
+import { ask } from "./session";
+
+export type Tab = "mine" | "unassigned" | "history";
+
+export interface Talk {
+  readonly member_id: number;
+  readonly name: string;
+  readonly headimg: string;
+  readonly online: boolean;
+  readonly unread: number;
+  readonly unassigned: boolean;
+  /** Of the agent who has it; 0: nobody. */
+  readonly servicer_id: number;
+  /** null: nothing was said. */
+  readonly last: Last | null;
+  /** Unix time, seconds, of the last message, else of the customer's coming. */
+  readonly time: number;
+  /** Of the last message that was pushed, 0 for none. */
+  readonly last_id: number;
+}
+
+interface MemberList {
+  member_list: { count: number; list: TalkRow[]; unassigned: number };
+}
+
+interface Index {
+  onlineMembers: PairRow[];
+  unassignedMembers: { count: number; list: TalkRow[] };
+}
+
+interface Unread {
+  unread_member: { count: number; list: { member_id: number; unread: number }[] };
+}
+
+const PAGE = 100; // the most that the server gives
+const AT_ONCE = 10; // pages that are loaded without being asked for
+const ENDED = 500; // conversations that are remembered as ended
+
+export class Conversations {
+  private readonly talks = shallowReactive(new Map<number, Talk>());
+  private readonly ended: Map<number, number>;
+  private readonly endedKey: string;
+  private readonly endings = ref(0);
+  private pages = 0;
+  private fetching: Promise<void> | null = null;
+  private searches = 0;
+  readonly isLoaded = ref(false);
+  readonly isLoadingMore = ref(false);
+  /** Conversations of the shop that the server has, known here or not. */
+  readonly count = ref(0);
+  readonly unassignedCount = ref(0);
+  readonly query = ref("");
+  /** null: nothing is searched for; undefined: not answered yet. */
+  readonly found = ref<Talk[] | null | undefined>(null);
+
+  readonly all = computed(() => [...this.talks.values()].sort((one, other) => order(one, other)));
+  readonly mine = computed(() => {
+    void this.endings.value;
+    return this.all.value.filter((talk) => this.isMine(talk));
+  });
+  readonly unassigned = computed(() => this.all.value.filter((talk) => talk.unassigned));
+  /** Messages that wait for this agent. */
+  readonly unread = computed(() =>
+    this.all.value.reduce(
+      (sum, talk) => sum + (talk.servicer_id === this.me.servicer_id ? talk.unread : 0),
+      0,
+    ),
+  );
+
+  constructor(private readonly me: Me) {
+    this.endedKey = `kefu.ended.${me.servicer_id}`;
+    this.ended = storedEnded(this.endedKey);
+  }
+
+  get(memberId: number): Talk | undefined {
+    return this.talks.get(memberId);
+  }
+
+  list(tab: Tab): Talk[] {
+    if (this.found.value)
+      return this.found.value.map((talk) => this.talks.get(talk.member_id) ?? talk);
+    return tab === "mine"
+      ? this.mine.value
+      : tab === "unassigned"
+        ? this.unassigned.value
+        : this.all.value;
+  }
+
+  /** Ask the server how things are; what is not told of any more is left as it was. */
+  async refresh(): Promise<void> {
+    this.fetching ??= this.fetch().finally(() => (this.fetching = null));
+    await this.fetching;
+  }
+
+  private async fetch(): Promise<void> {
+    const newest = this.all.value.find((talk) => talk.last)?.time ?? 0;
+    const [index, unread] = await Promise.all([
+      ask<Index>("index/index"),
+      ask<Unread>("index/unreadMembers"),
+      this.page(1),
+    ]);
+    this.settle(index, unread);
+    const isFirst = !this.isLoaded.value;
+    this.isLoaded.value = true;
+    // What has changed while nobody told us may be more than a page.
+    for (let page = 2; !isFirst && page <= AT_ONCE; page += 1) {
+      if (this.reached <= newest || (await this.page(page)) < PAGE) break;
+    }
+    while (this.pages < AT_ONCE && (await this.more()));
+  }
+
+  /** Load the next page of older conversations; whether there was one. */
+  async more(): Promise<boolean> {
+    if (this.isLoadingMore.value || this.pages * PAGE >= this.count.value) return false;
+    this.isLoadingMore.value = true;
+    try {
+      return (await this.page(this.pages + 1)) > 0;
+    } finally {
+      this.isLoadingMore.value = false;
+    }
+  }
+
+  /** Look at what is new and who waits; cheap enough to be done now and then. */
+  async look(): Promise<void> {
+    await this.page(1, 20);
+  }
+
+  /** Time of the oldest message on the page that was loaded last. */
+  private reached = 0;
+
+  private async page(number: number, size = PAGE): Promise<number> {
+    const values = { page: number, page_size: size };
+    const { member_list: answer } = await ask<MemberList>("index/memberList", values);
+    this.count.value = answer.count;
+    this.unassignedCount.value = answer.unassigned;
+    if (size === PAGE) this.pages = Math.max(this.pages, number);
+    this.reached = answer.list.at(-1)?.add_time ?? 0;
+    for (const row of answer.list) this.put(row);
+    if (!answer.unassigned)
+      for (const talk of this.unassigned.value) this.change(talk.member_id, { unassigned: false });
+    return answer.list.length;
+  }
+
+  private settle(index: Index, unread: Unread): void {
+    for (const row of index.unassignedMembers.list) this.put(row);
+    const there = new Set(index.onlineMembers.map((pair) => pair.member_id));
+    for (const pair of index.onlineMembers) this.arrived(pair);
+    for (const talk of this.talks.values())
+      if (talk.online && talk.servicer_id === this.me.servicer_id && !there.has(talk.member_id))
+        this.change(talk.member_id, { online: false });
+    const { count, list } = unread.unread_member;
+    const counts = new Map(list.map((row) => [row.member_id, row.unread]));
+    for (const talk of this.talks.values()) {
+      const is = counts.get(talk.member_id) ?? (count <= list.length ? 0 : talk.unread);
+      if (is !== talk.unread) this.change(talk.member_id, { unread: is });
+    }
+  }
+
+  /** Find customers by part of their name, wherever they are. */
+  async search(text: string): Promise<void> {
+    const number = ++this.searches;
+    this.query.value = text;
+    if (!text.trim()) {
+      this.found.value = null;
+      return;
+    }
+    if (!this.found.value) this.found.value = undefined;
+    const values = { member_name: text.trim(), page_size: PAGE };
+    const { member_list: answer } = await ask<MemberList>("index/memberList", values);
+    if (number !== this.searches) return; // something else is searched for now
+    for (const row of answer.list) this.put(row);
+    this.found.value = answer.list.map((row) => fromRow(row));
+  }
+
+  /** A message was said, by whomever. */
+  said(row: Row, isSeen: boolean): void {
+    const talk = this.talks.get(row.member_id);
+    if (talk && row.id <= talk.last_id) return;
+    const isNew = row.type === Side.CUSTOMER && !row.read && !isSeen;
+    this.change(row.member_id, {
+      last: row,
+      last_id: row.id,
+      time: row.add_time,
+      unread: (talk?.unread ?? 0) + Number(isNew),
+      servicer_id: row.servicer_id || talk?.servicer_id || 0,
+      unassigned: row.servicer_id ? false : (talk?.unassigned ?? false),
+    });
+    if (talk?.unassigned && row.servicer_id) this.unassignedCount.value -= 1;
+  }
+
+  /** A customer has come, and is this agent's. */
+  arrived(pair: PairRow): void {
+    const said = pair.last_dialog && !Array.isArray(pair.last_dialog) ? pair.last_dialog : null;
+    const talk = this.talks.get(pair.member_id);
+    const isNewer = said !== null && said.id > (talk?.last_id ?? 0);
+    this.change(pair.member_id, {
+      name: pair.member_name,
+      headimg: pair.headimg,
+      online: pair.online === 1,
+      servicer_id: pair.servicer_id,
+      unassigned: false,
+      ...(isNewer && { last: said, last_id: said.id, time: said.add_time }),
+      ...(!talk && !said && { time: pair.last_online_time }),
+    });
+  }
+
+  left(memberId: number): void {
+    if (this.talks.has(memberId)) this.change(memberId, { online: false });
+  }
+
+  wasRead(memberId: number): void {
+    if (this.talks.get(memberId)?.unread) this.change(memberId, { unread: 0 });
+  }
+
+  recalled(memberId: number, id: number): void {
+    const talk = this.talks.get(memberId);
+    if (talk?.last && talk.last_id === id)
+      this.change(memberId, { last: { ...talk.last, recalled: 1 } });
+  }
+
+  /** This agent has taken a customer. */
+  taken(memberId: number): void {
+    this.reopen(memberId);
+    this.change(memberId, { servicer_id: this.me.servicer_id, unassigned: false });
+  }
+
+  /** This agent has ended a conversation: it stays away until something is said again. */
+  end(memberId: number): void {
+    const talk = this.talks.get(memberId);
+    if (!talk) return;
+    this.change(memberId, { online: false });
+    this.ended.delete(memberId);
+    this.ended.set(memberId, talk.time);
+    this.storeEnded();
+  }
+
+  private reopen(memberId: number): void {
+    if (this.ended.delete(memberId)) this.storeEnded();
+  }
+
+  isMine(talk: Talk): boolean {
+    if (talk.servicer_id !== this.me.servicer_id || talk.unassigned) return false;
+    return talk.online || talk.time > (this.ended.get(talk.member_id) ?? -1);
+  }
+
+  private storeEnded(): void {
+    const kept = [...this.ended].slice(-ENDED);
+    write(this.endedKey, kept.length ? JSON.stringify(kept) : null);
+    this.endings.value += 1;
+  }
+
+  private put(row: TalkRow): void {
+    const talk = this.talks.get(row.member_id);
+    const from = fromRow(row);
+    // A push may have come while the answer was on its way.
+    if (talk && talk.time > from.time) return;
+    const isSame = talk?.time === from.time;
+    const last_id = isSame ? talk.last_id : 0;
+    // Which agent has a customer who has said nothing since is known from `connect` only.
+    const servicer_id = isSame && talk.online ? talk.servicer_id : from.servicer_id;
+    this.talks.set(row.member_id, { ...from, last_id, servicer_id });
+  }
+
+  private change(memberId: number, change: Partial<Talk>): void {
+    this.talks.set(memberId, { ...(this.talks.get(memberId) ?? unknown(memberId)), ...change });
+  }
+}
+
+function order(one: Talk, other: Talk): number {
+  return other.time - one.time || other.last_id - one.last_id || other.member_id - one.member_id;
+}
+
+function fromRow(row: TalkRow): Talk {
+  return {
+    member_id: row.member_id,
+    name: row.member_name,
+    headimg: row.headimg,
+    online: row.online === 1,
+    unread: row.unread,
+    unassigned: row.unassigned === 1,
+    servicer_id: row.servicer_id,
+    last: row,
+    time: row.add_time,
+    last_id: 0,
+  };
+}
+
+function unknown(memberId: number): Talk {
+  return {
+    member_id: memberId,
+    name: "",
+    headimg: "",
+    online: false,
+    unread: 0,
+    unassigned: false,
+    servicer_id: 0,
+    last: null,
+    time: 0,
+    last_id: 0,
+  };
+}
+
+function storedEnded(key: string): Map<number, number> {
+  try {
+    const stored: unknown = JSON.parse(read(key) ?? "[]");
+    return new Map(Array.isArray(stored) ? (stored as [number, number][]) : []);
+  } catch {
+    return new Map(); // somebody else has written it
+  }
+}

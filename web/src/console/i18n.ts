@@ -8,7 +8,10 @@ import { en, zh } from "./locales";
 
 export const i18n = makeI18n(zh, en);
 
-const { t } = i18n.global;
+// The library's own type of it is too deep for the compiler.
+const { t } = i18n.global as unknown as {
+  t: (key: string, values: Record<string, string | number>) => string;
+};
 
 export function translated(key: string, values: Record<string, string | number> = {}): string {
   return t(key, values);

@@ -7,11 +7,14 @@ import re
 from typing import TYPE_CHECKING
 
 from aiohttp import web
+from sqlalchemy import Connection
 
 from .envelope import respond
 from .params import to_number
 from .shop.demo import AGENT_PASSWORD, AGENTS, PICTURES
 from .shop.interface import GoodsFilter, Order, OrderFilter, Slice
+from .store import agents
+from .store.agents import Role
 
 if TYPE_CHECKING:
     from .service import Servicer
@@ -72,7 +75,7 @@ async def demo_shop(servicer: Servicer, request: web.Request) -> web.StreamRespo
         "agents": [
             {"username": agent.username, "nickname": agent.nickname, "avatar": agent.avatar}
             for agent in AGENTS
-            if agent.site_id == SITE
+            if agent.site_id == SITE and agent.role is Role.AGENT
         ],
         "password": AGENT_PASSWORD,
     }
@@ -90,6 +93,29 @@ def demo_picture(servicer: Servicer, name: str) -> web.StreamResponse:
     if not _PICTURE.fullmatch(name) or not path.is_file():
         raise web.HTTPNotFound
     return web.FileResponse(path, headers=_HEADERS)
+
+
+def create_agents(connection: Connection, hashed: str, now: float) -> None:
+    """Make the accounts that everybody knows, those of them that are not there yet.
+
+    Args:
+        connection: of a unit that writes.
+        hashed: hash of ``AGENT_PASSWORD``.
+        now: Unix time.
+    """
+    for agent in AGENTS:
+        if agents.find_account(connection, agent.username) is None:
+            agents.create(
+                connection,
+                agent.site_id,
+                agent.username,
+                hashed,
+                agent.nickname,
+                now,
+                is_demo=True,
+                avatar=agent.avatar,
+                role=agent.role,
+            )
 
 
 def _check(servicer: Servicer) -> None:

@@ -167,7 +167,7 @@ def _security_schemes() -> Json:
 def _paths(row: Endpoint) -> Iterable[str]:
     yield f"/{NAME}/{row.spelling}"
     module, controller, _ = row.path.split("/")
-    if NAME == ORIGINAL and module == "api" and controller in CONTROLLERS | {"upload"}:
+    if NAME == ORIGINAL and module == "api" and controller in CONTROLLERS:
         yield f"/{row.spelling}"
 
 

@@ -124,12 +124,6 @@ async def picture(request: web.Request) -> web.StreamResponse:
     return await running().uploads.serve(request.match_info["path"])
 
 
-@_both(root_routes, "/api/upload/{action}")
-async def shop_upload(request: web.Request) -> web.StreamResponse:
-    """``/api/upload/chatimg``, a path of the shop that the PC front end uploads to."""
-    return await dispatch(running(), request, f"api/upload/{request.match_info['action']}")
-
-
 @_both(root_routes, "/api/{controller}/{action}")
 async def storefront(request: web.Request) -> web.StreamResponse:
     """``/api/shop/info`` and others that customers' pages ask the shop for."""

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from shared.errors import GatewayError
 
-from . import presence
+from . import demonstration, presence
 from .admission import Admission
 from .agents import Agents
 from .asked_tokens import AskedTokens
@@ -247,23 +247,7 @@ class Servicer:
             return
         hashed = await self.passwords.hash(AGENT_PASSWORD)
         now = self.now()
-
-        def unit(connection: Connection) -> None:
-            for agent in AGENTS:
-                if store.find_account(connection, agent.username) is None:
-                    store.create(
-                        connection,
-                        agent.site_id,
-                        agent.username,
-                        hashed,
-                        agent.nickname,
-                        now,
-                        is_demo=True,
-                        avatar=agent.avatar,
-                        role=agent.role,
-                    )
-
-        await self.database.write(unit)
+        await self.database.write(lambda c: demonstration.create_agents(c, hashed, now))
 
 
 def _token_keys(settings: Settings) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 from ..answers import base, chat, console
 from ..envelope import Family, Refused, page
 from ..history import show
-from ..params import Number, Paged, Params, Text, Word, limit_of
+from ..params import Number, Paged, Params, Search, Text, Word, limit_of
 from ..store import conversations, dialogues, lists
 from ..store import office as store
 from .agent import NO_MEMBER
@@ -48,8 +48,8 @@ class QueryParams(Paged):
     """Of ``query/index``. ``search_text``: part of the member's name, also as ``search_keys``."""
 
     limit: Number = PAGE_SIZE
-    search_text: Word = ""
-    search_keys: Word = ""
+    search_text: Search = ""
+    search_keys: Search = ""
 
 
 class ChatlogsParams(Paged):

@@ -19,7 +19,7 @@ from .table import Call, Caller, Declarations
 ANYBODY = Declarations("api", Caller.ANYBODY, Family.CUSTOMER)
 CUSTOMER = Declarations("api", Caller.CUSTOMER, Family.CUSTOMER)
 
-CONTROLLERS = frozenset(("shop", "site", "member", "goodssku", "order", "config"))
+CONTROLLERS = frozenset(("shop", "site", "member", "goodssku", "order", "config", "upload"))
 """Those that may be asked for without the name of the service before them."""
 
 

@@ -63,8 +63,8 @@ class DemoAgent(NamedTuple):
 
     @property
     def avatar(self) -> str:
-        """Path of the picture."""
-        return f"upload/demo/agent_{self.username}.svg"
+        """Path of the picture; "" of those whom no customer sees."""
+        return f"upload/demo/agent_{self.username}.svg" if self.role is Role.AGENT else ""
 
 
 AGENTS = (

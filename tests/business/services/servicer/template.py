@@ -8,10 +8,9 @@ import time
 from pathlib import Path
 
 from argon2 import PasswordHasher
-from sqlalchemy import Connection
 
-from business.services.servicer.shop.demo import AGENT_PASSWORD, AGENTS
-from business.services.servicer.store import agents
+from business.services.servicer.demonstration import create_agents
+from business.services.servicer.shop.demo import AGENT_PASSWORD
 from business.services.servicer.store.database import Database
 
 _QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -37,19 +36,7 @@ class Template:
         await database.open()
         password = _QUICK.hash(AGENT_PASSWORD)
 
-        def unit(connection: Connection) -> None:
-            for agent in AGENTS:
-                agents.create(
-                    connection,
-                    agent.site_id,
-                    agent.username,
-                    password,
-                    agent.nickname,
-                    time.time(),
-                    is_demo=True,
-                )
-
-        await database.write(unit)
+        await database.write(lambda c: create_agents(c, password, time.time()))
         await database.close()
 
     def copy(self, path: Path) -> None:

@@ -246,6 +246,8 @@ async def _say_goodbye(everybody: _Everybody) -> None:
 
 async def _check(everybody: _Everybody, books: Books) -> None:
     """Everything is there once, everybody has it, and the flags are right."""
+    people = [*everybody.agents, *everybody.customers]
+    assert not {person.name: person.doubled for person in people if person.doubled}
     stored = await books.messages()
     texts = [text for rows in stored.values() for _, _, text in rows]
     assert len(texts) == len(set(texts)), "something is stored twice"
@@ -257,7 +259,6 @@ async def _check(everybody: _Everybody, books: Books) -> None:
     for rows in stored.values():
         assert [row[1] for row in rows] == [0, *(row[0] for row in rows[:-1])]
 
-    people = [*everybody.agents, *everybody.customers]
     sockets = {agent.uid: agent.client_id for agent in everybody.agents}
     deadline = time.monotonic() + HEARTBEAT
     while True:
@@ -282,4 +283,3 @@ async def _check(everybody: _Everybody, books: Books) -> None:
             assert time.monotonic() < deadline, f"{person.name} has {talk.texts} of {whole}"
             await asyncio.sleep(0.02)
         assert talk.end == max(whole)
-    assert not [person.name for person in people if person.doubled]

@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench check format docs web wheel environment clean
+.PHONY: help run test bench check format docs web screenshots wheel environment clean
 
 help:
 	@echo 'make run      the demo shop on loopback; prints its URLs and what to try'
@@ -14,6 +14,7 @@ help:
 	@echo 'make format   put the code into its format'
 	@echo 'make docs     write what is made from the code: reference pages, sample of the settings'
 	@echo 'make web      build the pages (make run and make test do so when they have changed)'
+	@echo 'make screenshots  a picture of every page, in docs/pictures/ (needs Chromium)'
 	@echo 'make wheel    the package with its pages, in dist/'
 	@echo 'make clean    remove what all of these made, except for var/'
 
@@ -22,6 +23,9 @@ run: web
 
 web: $(READY)
 	@$(BIN)/python -m scripts.web build
+
+screenshots: web
+	@$(BIN)/python -m scripts.screenshots
 
 wheel: web
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -239,10 +239,14 @@ class Desk:
 
     def execute(self, query: str, *values: Any) -> None:
         """Change the database of the stack, as a program beside it might."""
+        self.execute_many(query, [values])
+
+    def execute_many(self, query: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """The same change with many rows of values, in one transaction."""
         connection = sqlite3.connect(Path(self.stack.directory / "kefu.db"), timeout=5)
         try:
             with connection:
-                connection.execute(query, values)
+                connection.executemany(query, rows)
         finally:
             connection.close()
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import websockets.exceptions
 from websockets.frames import Close
 
-from shared import protocol
+from shared import client_id, protocol
 from shared.close_codes import CloseCode, Return
 from shared.errors import ProtocolError
 
@@ -28,6 +28,9 @@ Handler = Callable[..., Any]
 
 MAX_REASON = 123
 """Bytes of a close frame's reason at most (RFC 6455 section 5.5)."""
+
+MAX_CONNECTIONS = 1000
+"""Rows of CONNECTIONS in one answer."""
 
 MAX_PAGE = 4 * 1024 * 1024
 """Bytes of sessions in one answer, unless a single one is larger."""
@@ -296,9 +299,50 @@ class Commands:
     def clients_by_group(self, service: Service[Connection]) -> dict[str, list[int]]:
         return {g: [c.number for c in service.groups.of(g)] for g in service.groups}
 
+    # The gateway itself
+
+    def gateway_status(self, _: Service[Connection]) -> dict[str, Any]:
+        paused = sum(client.held is not None for client in self._hub.clients.values())
+        return {**self._gateway.whole_status(), "paused": paused}
+
+    def connections(
+        self, _: Service[Connection], of: str | None, search: str, after: int, limit: int
+    ) -> tuple[int, list[dict[str, Any]]]:
+        if of is None:
+            clients = self._hub.clients
+        else:
+            known = self._hub.services.get(of)
+            clients = {} if known is None else known.clients
+        found: Iterable[Connection] = clients.values()
+        count = len(clients)
+        if search:
+            number = _number_of(search, self._gateway.prefix)
+            found = [client for client in found if _matches(client, search, number)]
+            count = len(found)
+        above = (client for client in found if client.number > after)
+        page = heapq.nsmallest(min(limit, MAX_CONNECTIONS), above, key=_number)
+        return count, [self._gateway.describe_connection(client) for client in page]
+
 
 def _number(client: Connection) -> int:
     return client.number
+
+
+def _number_of(search: str, prefix: str) -> int:
+    """The connection number, where a whole client id of this gateway is searched for; else 0."""
+    try:
+        found, number = client_id.parse(search)
+    except ValueError:
+        return 0
+    return number if found == prefix else 0
+
+
+def _matches(client: Connection, search: str, number: int) -> bool:
+    return (
+        client.number == number
+        or search in client.address
+        or (client.uid is not None and search in client.uid)
+    )
 
 
 def _check_close(code: int, reason: str) -> None:

@@ -46,6 +46,7 @@ class Connection(Member, asyncio.Protocol):
         address: ``ip:port`` of the client, as far as trusted proxies tell.
         state: one of the states above.
         idle: ticks of the heartbeat since the last byte came.
+        since: when it was opened, time of the loop.
         is_counted: it counts for ``gateway.max_connections_per_address``.
         worker: who serves it, None for nobody at present.
         unacked: its events that the worker has not acknowledged.
@@ -65,6 +66,7 @@ class Connection(Member, asyncio.Protocol):
         "is_counted",
         "out",
         "request",
+        "since",
         "state",
         "transport",
         "unacked",
@@ -78,6 +80,7 @@ class Connection(Member, asyncio.Protocol):
         self.state = HANDSHAKE
         self.address = ""
         self.idle = 0
+        self.since = 0.0
         self.is_counted = False
         self.worker: Worker | None = None
         self.unacked = 0

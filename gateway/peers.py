@@ -19,6 +19,7 @@ from shared import curve, protocol
 from shared.drain import Drain
 from shared.errors import ProtocolError
 from shared.protocol import CallError, Kind, ServiceOptions
+from shared.version import version as kefu_version
 
 from .connection import Connection
 from .hub import Service
@@ -63,8 +64,8 @@ class Peer:
     """A connection of a worker or client that said HELLO."""
 
     __slots__ = (
-        "done", "instance", "key", "kind", "last_seen", "memory", "name", "out", "router",
-        "routing_id", "services", "undone", "undone_bytes", "worker",
+        "done", "instance", "key", "kind", "last_seen", "memory", "name", "out", "program",
+        "router", "routing_id", "services", "undone", "undone_bytes", "worker",
     )  # fmt: skip
 
     def __init__(self, key: int, router: zmq.Socket[bytes], routing_id: bytes) -> None:
@@ -82,6 +83,7 @@ class Peer:
         self.name = ""
         self.kind = Kind.CLIENT
         self.instance = ""
+        self.program: tuple[str, int, str] | None = None
         self.memory = Memory()
 
 
@@ -196,11 +198,13 @@ class Peers:
         await asyncio.to_thread(self._context.term)
 
     def status(self) -> list[dict[str, Any]]:
-        """A row per peer."""
+        """A row per peer. host, pid and version are None of peers that do not tell."""
         return [
             {
                 "name": peer.name,
                 "kind": peer.kind.value,
+                "instance": peer.instance,
+                **dict(zip(("host", "pid", "version"), peer.program or (None,) * 3, strict=True)),
                 "services": [service.name for service in peer.services],
                 "clients": peer.worker.clients if peer.worker else 0,
                 "unacknowledged": len(peer.worker.unacked) if peer.worker else 0,
@@ -307,7 +311,7 @@ class Peers:
     def _greet(
         self, key: int, router: zmq.Socket[bytes], routing_id: bytes, message: list[Any]
     ) -> Peer | None:
-        _, version, kind, name, instance, services, *_ = message
+        _, version, kind, name, instance, services, *later = message
         if version != protocol.VERSION:
             text = f"this gateway speaks version {protocol.VERSION}"
             answer = (protocol.REFUSED, "version", protocol.VERSION, text)
@@ -317,6 +321,9 @@ class Peers:
         peer.kind = Kind(kind)
         peer.name = str(name)
         peer.instance = str(instance)
+        if later:
+            host, pid, of_kefu = later[0]
+            peer.program = str(host), int(pid), str(of_kefu)
         peer.last_seen = self._now
         declared = []
         for service_name, hooks, options in services:
@@ -377,6 +384,12 @@ class Peers:
             peer.undone += 1
         if self._now * 1000 > deadline:
             answer = protocol.pack((protocol.ERROR, signed, CallError.LATE.value, "too late"))
+        elif code not in self._commands:
+            self.errors += 1
+            log.warning("%s: unknown command %d: of a later version?", peer.name, code)
+            unknown = CallError.UNKNOWN_COMMAND.value
+            text = f"this gateway (kefu {kefu_version()}) does not know command {code}"
+            answer = protocol.pack((protocol.ERROR, signed, unknown, text))
         else:
             try:
                 service = peer.services[message[3]]

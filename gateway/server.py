@@ -15,7 +15,7 @@ import secrets as random_source
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared import client_id, close_codes
@@ -61,6 +61,7 @@ class Gateway:
     Attributes:
         dirty: connections that have something to be written at the end of this turn.
         prefix: the digits that its client ids begin with.
+        whole_status: ``status`` and what all processes have, such as their memory.
     """
 
     def __init__(self, settings: Settings, name: str, index: int) -> None:
@@ -97,6 +98,7 @@ class Gateway:
         self.slow_closed = 0
         self.accepted = 0
 
+        self.whole_status: Callable[[], dict[str, Any]] = self.status
         self.hub: Hub[Connection] = Hub()
         self.routing = Routing(self.hub, settings.gateway.router, self._open)
         self.commands = Commands(self)
@@ -287,6 +289,7 @@ class Gateway:
 
     def _open(self, client: Connection, service: Service[Connection]) -> None:
         client.opened(self.hub.new_number())
+        client.since = self._loop.time()
         self.hub.add(client, service)
         self.clockwork.opened(client, service)
 
@@ -399,6 +402,8 @@ class Gateway:
         services = self.hub.services.values()
         return {
             "address": f"{self._host}:{self._port}",
+            "host": socket.gethostname(),
+            "instance": self.instance,
             "register": "up" if any(r.connected for r in self._registers) else "down",
             "clients": len(self.hub.clients),
             "connections": len(self._connections),
@@ -423,19 +428,22 @@ class Gateway:
         for client in self.hub.clients.values():
             if len(rows) >= limit:
                 break
-            rows.append(
-                {
-                    "client_id": client.client_id,
-                    "service": client.service.name if client.service else "",
-                    "uid": client.uid,
-                    "address": client.address,
-                    "groups": sorted(groups_of(client)),
-                    "idle": client.idle * self._settings.gateway.ping_interval / 2,
-                    "send_buffer": client.transport.get_write_buffer_size(),
-                    "worker": client.worker.name if client.worker else None,
-                }
-            )
+            rows.append(self.describe_connection(client))
         return rows
+
+    def describe_connection(self, client: Connection) -> dict[str, Any]:
+        """A row of ``connections``."""
+        return {
+            "client_id": client.client_id,
+            "service": client.service.name if client.service else "",
+            "uid": client.uid,
+            "address": client.address,
+            "groups": sorted(groups_of(client)),
+            "connected": round(self._loop.time() - client.since, 1),
+            "idle": client.idle * self._settings.gateway.ping_interval / 2,
+            "send_buffer": client.transport.get_write_buffer_size(),
+            "worker": client.worker.name if client.worker else None,
+        }
 
 
 def listeners(loop: asyncio.AbstractEventLoop, public: socket.socket) -> Iterator[socket.socket]:
@@ -490,6 +498,7 @@ async def run(child: Child) -> None:
     gateway = Gateway(child.settings, child.name, child.index)
     await gateway.start(child.sockets["public"])
     child.on_status(gateway.status)
+    gateway.whole_status = child.status
     child.on_connections(gateway.connections)
     child.on_reload(gateway.reload)
     child.ready()

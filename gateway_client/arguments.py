@@ -186,7 +186,7 @@ def check_timeout(timeout: float) -> float:
     raise errors.BadArgument("timeout", f"seconds, above 0, not {timeout!r:.60}")
 
 
-def check_page_size(page_size: int) -> int:
+def check_page_size(page_size: int, argument: str = "page_size") -> int:
     """Number of clients of a page.
 
     Raises:
@@ -194,7 +194,28 @@ def check_page_size(page_size: int) -> int:
     """
     if isinstance(page_size, int) and not isinstance(page_size, bool) and page_size > 0:
         return page_size
-    raise errors.BadArgument("page_size", f"an int above 0, not {page_size!r:.60}")
+    raise errors.BadArgument(argument, f"an int above 0, not {page_size!r:.60}")
+
+
+MAX_SEARCH = 100
+"""Characters to be searched for in connections, at most."""
+
+MAX_CONNECTIONS = 1000
+"""Connections of a page, at most."""
+
+
+def check_search(search: str, service: str | None, limit: int) -> None:
+    """What connections are asked for.
+
+    Raises:
+        BadArgument: one of them is of the wrong type, too long or out of range.
+    """
+    if not isinstance(search, str) or len(search) > MAX_SEARCH:
+        raise errors.BadArgument("search", f"a str of at most {MAX_SEARCH} characters")
+    if service is not None and not isinstance(service, str):
+        raise errors.BadArgument("service", f"a str or None, not {service!r:.60}")
+    if check_page_size(limit, "limit") > MAX_CONNECTIONS:
+        raise errors.BadArgument("limit", f"at most {MAX_CONNECTIONS}, not {limit!r:.60}")
 
 
 def check_addresses(register: str | Sequence[str]) -> list[str]:

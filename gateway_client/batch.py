@@ -9,7 +9,12 @@ from typing import Any
 
 from ._shared import errors
 
-NOT_CALLS = frozenset(("batch", "close", "iter_client_sessions", "on_pool", "start"))
+NOT_CALLS = frozenset(
+    (
+        "batch", "close", "get_connections", "get_gateway_status", "iter_client_sessions",
+        "on_pool", "start",
+    )
+)  # fmt: skip
 """Public methods of GatewayClient that cannot be called by name."""
 
 

@@ -75,3 +75,26 @@ def sessions(answers: Answers) -> dict[str, dict[str, Any]]:
         for prefix, value in answers
         for number, packed in value.items()
     }
+
+
+def statuses(answers: Answers) -> list[dict[str, Any]]:
+    """Statuses to a list, ordered by address."""
+    return [status for _, status in sorted(answers, key=_prefix)]
+
+
+def connections(answers: Answers, limit: int) -> dict[str, Any]:
+    """(Number of clients, rows) of each gateway, or its address where it does not know the
+    question, to one page."""
+    page: dict[str, Any] = {"count": 0, "connections": [], "unknown": []}
+    for _, answer in sorted(answers, key=_prefix):
+        if isinstance(answer, str):
+            page["unknown"].append(answer)
+        else:
+            page["count"] += answer[0]
+            page["connections"] += answer[1]
+    del page["connections"][limit:]  # the rows of each gateway are in order, and so are these
+    return page
+
+
+def _prefix(answer: tuple[str, Any]) -> str:
+    return answer[0]

@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import merge
-from ._shared import protocol
-from .arguments import Key, check_page_size, group_of, groups_of, split_client_id, uid_of, uids_of
+from ._shared import errors, protocol
+from .arguments import (
+    Key,
+    check_page_size,
+    check_search,
+    group_of,
+    groups_of,
+    split_client_id,
+    uid_of,
+    uids_of,
+)
 from .fanout import Fanout
+
+if TYPE_CHECKING:
+    from ._shared import link as _link
+
+    Link = _link.Link
+
+CallError = protocol.CallError
+
+NOT_KNOWN = "not known by this gateway's version"
 
 
 class Questions(Fanout):
@@ -233,3 +251,73 @@ class Questions(Fanout):
     async def get_group_client_counts(self, *, timeout: float | None = None) -> dict[str, int]:
         """Every group to the number of its clients."""
         return await self._all_group_counts(timeout)
+
+    # The installation
+
+    async def get_gateway_status(self, *, timeout: float | None = None) -> list[dict[str, Any]]:
+        """What the gateways are doing: a row for each, by address, as ``status --json`` shows it,
+        with all services and, as ``peers``, the workers and programs that are linked to it.
+
+        A gateway of a version that does not know the question has ``address`` and ``error`` only.
+        The call is of the whole installation, so that ``batch`` and the HTTP push API, whose keys
+        are for certain services, do not have it.
+        """
+
+        async def ask(link: Link, deadline: float) -> dict[str, Any]:
+            return await self._or_unknown(link, deadline, protocol.GATEWAY_STATUS) or {
+                "address": link.address,
+                "error": NOT_KNOWN,
+            }
+
+        return await self._with_each(ask, merge.statuses, timeout)
+
+    async def get_connections(
+        self,
+        search: str = "",
+        service: str | None = None,
+        after: str = "",
+        limit: int = 100,
+        *,
+        timeout: float | None = None,
+    ) -> dict[str, Any]:
+        """A page of the connected clients, ordered by client id, as ``connections --json`` of a
+        start script shows them.
+
+        Like ``get_gateway_status`` it is of the whole installation.
+
+        Args:
+            search: part of a uid or of an address, or a whole client id; empty: all.
+            service: clients of this service only; None: of all.
+            after: the last client id of the page before; empty: the first page.
+            limit: rows of a page, 1 to 1,000.
+
+        Returns:
+            ``count``, how many there are on all pages; ``connections``, a list of dicts; and
+            ``unknown``, addresses of gateways of a version that does not know the question.
+        """
+        check_search(search, service, limit)
+        last_prefix, last_number = split_client_id(after) if after else ("", 0)
+
+        async def ask(link: Link, deadline: float) -> Any:
+            if link.prefix < last_prefix:
+                above, rows = 0, 0  # all of its clients were on pages before
+            else:
+                above = last_number if link.prefix == last_prefix else 0
+                rows = limit
+            fields = (service, search, above, rows)
+            answer = await self._or_unknown(link, deadline, protocol.CONNECTIONS, *fields)
+            return answer or link.address
+
+        return await self._with_each(
+            ask, lambda answers: merge.connections(answers, limit), timeout
+        )
+
+    async def _or_unknown(self, link: Link, deadline: float, code: int, *fields: Any) -> Any:
+        """Ask one gateway; None where its version does not know the question."""
+        try:
+            return await self._call_until(link, deadline, code, *fields)
+        except errors.CallFailed as error:
+            # Gateways older than the first of these questions say that the command is bad.
+            if error.code in (CallError.UNKNOWN_COMMAND, CallError.BAD_COMMAND):
+                return None
+            raise

@@ -165,3 +165,43 @@ class SyncQuestions:
     def get_group_client_counts(self, *, timeout: float | None = None) -> dict[str, int]:
         """Every group to the number of its clients."""
         return self._background.call(lambda client: client.get_group_client_counts(timeout=timeout))
+
+    # The installation
+
+    def get_gateway_status(self, *, timeout: float | None = None) -> list[dict[str, Any]]:
+        """What the gateways are doing: a row for each, by address, as ``status --json`` shows it,
+        with all services and, as ``peers``, the workers and programs that are linked to it.
+
+        A gateway of a version that does not know the question has ``address`` and ``error`` only.
+        The call is of the whole installation, so that ``batch`` and the HTTP push API, whose keys
+        are for certain services, do not have it.
+        """
+        return self._background.call(lambda client: client.get_gateway_status(timeout=timeout))
+
+    def get_connections(
+        self,
+        search: str = "",
+        service: str | None = None,
+        after: str = "",
+        limit: int = 100,
+        *,
+        timeout: float | None = None,
+    ) -> dict[str, Any]:
+        """A page of the connected clients, ordered by client id, as ``connections --json`` of a
+        start script shows them.
+
+        Like ``get_gateway_status`` it is of the whole installation.
+
+        Args:
+            search: part of a uid or of an address, or a whole client id; empty: all.
+            service: clients of this service only; None: of all.
+            after: the last client id of the page before; empty: the first page.
+            limit: rows of a page, 1 to 1,000.
+
+        Returns:
+            ``count``, how many there are on all pages; ``connections``, a list of dicts; and
+            ``unknown``, addresses of gateways of a version that does not know the question.
+        """
+        return self._background.call(
+            lambda client: client.get_connections(search, service, after, limit, timeout=timeout)
+        )

@@ -75,6 +75,8 @@ PHP_NAMES = {
     "get_group_uids": "getAllGroupUidList",
     "get_group_client_counts": "getAllGroupClientIdCount",
     "get_group_client_ids": "getAllGroupClientIdList",
+    "get_gateway_status": "",
+    "get_connections": "",
     "batch": "",
 }
 """Calls of GatewayClient and what PHP GatewayWorker calls them (with its spelling)."""
@@ -86,7 +88,8 @@ def gateway_client_page() -> str:
         "# GatewayClient",
         "",
         "`SyncGatewayClient` has the same calls without `await`; over HTTP each is",
-        "`POST /gateway/NAME` with the argument names as JSON. `sendToCurrentClient`,",
+        "`POST /gateway/NAME` with the argument names as JSON (not `iter_client_sessions`,",
+        "`get_gateway_status` and `get_connections`). `sendToCurrentClient`,",
         "`closeCurrentClient` and `destoryCurrentClient` are `client.send`, `client.close` and",
         "`client.destroy` of the client that a hook is given. Errors: see `shared/errors.py`.",
         "",

@@ -45,6 +45,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from . import control, logs
 from .errors import KefuError, SettingsError
+from .version import version
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -158,6 +159,7 @@ class Child:
             "kind": self.kind,
             "name": self.name,
             "pid": os.getpid(),
+            "version": version(),
             "uptime": round(time.monotonic() - self._started, 1),
             "memory": _memory(),
             "cpu": round(time.process_time(), 2),

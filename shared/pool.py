@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import secrets as random_source
+import socket
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +22,7 @@ from .errors import NoGateway, RegisterUnreachable, SecretRefused
 from .link import EventHandler, Link, LinkState
 from .protocol import Kind, ServiceOptions
 from .register import LAST_PAUSE, Listed, RegisterConnection, split_address
+from .version import version
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +76,7 @@ class Pool:
             name,
             self.instance,
             [[service, list(hooks), options.to_map()] for service, hooks, options in services],
+            [socket.gethostname(), os.getpid(), version()],
         )
         self._fingerprint = curve.fingerprint(secret)
         event = {"event": "worker_connect", "name": name}

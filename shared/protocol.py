@@ -17,8 +17,10 @@ Conventions of the fields:
   str, and the session as packed msgpack map (bytes; empty bytes = empty session).
 * ``seq`` of an event: counts up per link from 1; ACK acknowledges.
 
-An unknown code is a ProtocolError; unknown extra fields at the end of a message are ignored, so
-that a later version may append fields. A change that breaks this raises ``VERSION``.
+An unknown code is a ProtocolError, but for that of a command, which is answered with ERROR
+``unknown_command`` (``bad_command`` by gateways older than GATEWAY_STATUS); unknown extra fields at
+the end of a message are ignored, so that a later version may append fields. A change that breaks
+this raises ``VERSION``.
 """
 
 from __future__ import annotations
@@ -99,6 +101,8 @@ COUNT_CLIENTS = 72
 COUNT_UIDS = 73
 UIDS_BY_GROUP = 74
 CLIENTS_BY_GROUP = 75
+GATEWAY_STATUS = 76
+CONNECTIONS = 77
 
 FIRST_QUESTION = GET_SESSION
 """Commands below this code change something or send; from it on they only ask."""
@@ -127,7 +131,8 @@ class CallError(enum.StrEnum):
 
     LATE = "late"  # the deadline had passed; nothing was executed
     UNKNOWN_OUTCOME = "unknown_outcome"  # a repeated number that memory no longer holds
-    BAD_COMMAND = "bad_command"  # unknown code or malformed fields
+    BAD_COMMAND = "bad_command"  # malformed fields
+    UNKNOWN_COMMAND = "unknown_command"  # a code of a later version
     FAILED = "failed"  # a fault in the gateway; its log has the traceback
 
 
@@ -153,10 +158,11 @@ TABLE: dict[int, Command] = {
             HELLO,
             "HELLO",
             _TO_GATEWAY,
-            "version, kind, name, instance, services",
+            "version, kind, name, instance, services, program",
             "First message on every connection. name: for people (str). instance: 16 hex digits, new per "
             "program start. services: list of [name, hooks, options]; hooks: list of names (str) that the "
-            "service defines; options: map, see ServiceOptions.",
+            "service defines; options: map, see ServiceOptions. program: [host, pid, version of kefu], for "
+            "people; may be missing.",
         ),
         Command(
             WELCOME,
@@ -451,6 +457,23 @@ TABLE: dict[int, Command] = {
             _TO_GATEWAY,
             "number, deadline, service",
             "REPLY: map group -> list of clients.",
+        ),
+        Command(
+            GATEWAY_STATUS,
+            "GATEWAY_STATUS",
+            _TO_GATEWAY,
+            "number, deadline, service",
+            "Of the whole gateway, whatever the service. REPLY: map, what `status` shows of it, and: host, "
+            "instance, paused (sockets that are not read). peers: list of maps, one per link.",
+        ),
+        Command(
+            CONNECTIONS,
+            "CONNECTIONS",
+            _TO_GATEWAY,
+            "number, deadline, service, of, search, after, limit",
+            "Of the service named of, nil = of all, whatever the service. search: part of a uid or address, "
+            "or a whole client id; empty = all. REPLY: [number of those found, list of maps, one per client "
+            "above after, ascending], as `connections` shows them.",
         ),
     )
 }

@@ -90,6 +90,7 @@ CONNECTIONS = (
     Column("UID", "uid", left=True),
     Column("ADDRESS", "address", left=True),
     Column("GROUPS", "groups", _count),
+    Column("CONNECTED", "connected", duration),
     Column("IDLE", "idle", duration),
     Column("SEND BUFFER", "send_buffer", size),
     Column("PROCESS", "process", left=True),

@@ -45,11 +45,13 @@ class Bench(FakeGateway):
     def __init__(self) -> None:
         super().__init__()
         self.messages_out = 0
+        self.whole_status = lambda: {"name": "gateway-0", "clients": len(self.hub.clients)}
         self.hub: Hub[Connection] = Hub()
         self.routing = ChangeRouting()  # type: ignore[assignment]
         self.commands = Commands(cast(Gateway, self))
         self.clients: dict[int, Connection] = {}
         self.other = make_service(name="orders")
+        self.hub.services = {service.name: service for service in (self.service, self.other)}
 
     @property
     def told(self) -> list[int]:
@@ -73,6 +75,9 @@ class Bench(FakeGateway):
         client, _ = open_connection(self)
         self.service = usual
         return client
+
+    def describe_connection(self, client: Connection) -> dict[str, Any]:
+        return {"client_id": client.client_id}
 
     def do(self, name: str, *fields: Any) -> Any:
         """Execute a command for the service of the clients."""
@@ -420,3 +425,42 @@ def test_pages_of_large_sessions_are_shorter(bench: Bench, monkeypatch: pytest.M
     monkeypatch.setattr(commands, "MAX_PAGE", 50)
     assert list(bench.do("sessions", None, 4, 10)) == [5]
     assert list(bench.do("sessions", None, 5, 10)) == []
+
+
+def test_gateway_status(bench: Bench) -> None:
+    """The numbers of the whole process, and how many sockets are not read at present."""
+    assert bench.do("gateway_status") == {"name": "gateway-0", "clients": 6, "paused": 0}
+    bench.clients[2].held = [(TEXT, b"x")]
+    assert bench.do("gateway_status")["paused"] == 1
+
+
+@pytest.mark.parametrize(
+    ("of", "search", "numbers"),
+    [
+        (None, "", [1, 2, 3, 4, 5, 6]),
+        ("servicer", "", [1, 2, 3, 4, 5]),
+        ("orders", "", [6]),
+        ("nobody", "", []),
+        (None, "a", [1, 2, 6]),
+        ("servicer", "b", [3]),
+        (None, "192.0.2.", [1, 2, 3, 4, 5, 6]),
+        (None, "192.0.2.8", []),
+        (None, "7f0000010b5400000004", [4]),
+        (None, "7f0000010b5500000004", []),
+        (None, "7f0000010b54", []),
+    ],
+)
+def test_connections(bench: Bench, of: str | None, search: str, numbers: list[int]) -> None:
+    """Clients of one service or all, found by a part of uid or address, or by their whole id."""
+    ids = [{"client_id": bench.clients[number].client_id} for number in numbers]
+    assert bench.do("connections", of, search, 0, 100) == (len(numbers), ids)
+
+
+def test_pages_of_connections(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page begins after a number; the count is that of all pages."""
+    second = [{"client_id": bench.clients[number].client_id} for number in (3, 4)]
+    assert bench.do("connections", None, "", 2, 2) == (6, second)
+    assert bench.do("connections", None, "", 6, 2) == (6, [])
+    assert bench.do("connections", None, "", 0, 0) == (6, [])
+    monkeypatch.setattr(commands, "MAX_CONNECTIONS", 1)
+    assert len(bench.do("connections", None, "", 0, 2)[1]) == 1

@@ -136,9 +136,10 @@ class RawPeer:
         instance: str = "c1",
         hooks: list[str] = HOOKS,
         version: Any = protocol.VERSION,
+        *later: Any,
     ) -> None:
         services = [["servicer", hooks if kind == "worker" else [], {}]]
-        self.send((protocol.HELLO, version, kind, f"{kind} {instance}", instance, services))
+        self.send((protocol.HELLO, version, kind, f"{kind} {instance}", instance, services, *later))
 
     def command(
         self, code: int, *fields: Any, number: int = 0, deadline: float = SOON, service: int = 0
@@ -271,7 +272,7 @@ async def test_other_versions_are_refused(bench: Bench, version: Any) -> None:
         (1, "worker", "n", "i", [5]), (1, "worker", "n", "i", [["s"]]),
         (1, "worker", "n", "i", [["s", 5, {}]]), (1, "worker", "n", "i", [["s", [], []]]),
         (1, "worker", "n", "i", [["s", [], {"unbound_timeout": "x"}]]),
-        (1, "worker", "n", "i", [["s", [["list"]], {}]]),
+        (1, "worker", "n", "i", [["s", [["list"]], {}]]), (1, "worker", "n", "i", [], 5),
     ],
     ids=repr,
 )  # fmt: skip
@@ -367,7 +368,7 @@ async def test_late_commands_are_not_executed(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("code", "fields"),
     [
-        (200, ()), (protocol.SEND_TO_CLIENT, ()), (protocol.SEND_TO_CLIENT, (1, TEXT)),
+        (protocol.SEND_TO_CLIENT, ()), (protocol.SEND_TO_CLIENT, (1, TEXT)),
         (protocol.SEND_TO_CLIENTS, (5, TEXT, b"x")), (protocol.BIND_UID, (1, "")),
         (protocol.CLOSE_CLIENT, (1, TEXT, b"", 1006, "")),
         (protocol.CLOSE_CLIENT, (1, TEXT, b"", 1000, "x" * 200)),
@@ -377,7 +378,7 @@ async def test_late_commands_are_not_executed(bench: Bench) -> None:
     ids=repr,
 )  # fmt: skip
 async def test_bad_commands_are_answered(bench: Bench, code: int, fields: tuple[Any, ...]) -> None:
-    """An unknown code, missing fields or bad ones: ERROR bad_command, and the link goes on."""
+    """Missing fields or bad ones: ERROR bad_command, and the link goes on."""
     await bench.worker()
     client = bench.client()
     bench.gateway.hub.remove(client)
@@ -387,6 +388,13 @@ async def test_bad_commands_are_answered(bench: Bench, code: int, fields: tuple[
     assert await peer.fail(code, *fields) == CallError.BAD_COMMAND
     assert await peer.ask(protocol.COUNT_CLIENTS, None) == 1
     assert bench.peers.errors == 1
+
+
+async def test_commands_of_later_versions_are_answered(bench: Bench) -> None:
+    """A code that this gateway does not know: ERROR unknown_command, and the link goes on."""
+    peer = await bench.caller()
+    assert await peer.fail(200) == CallError.UNKNOWN_COMMAND
+    assert await peer.ask(protocol.COUNT_CLIENTS, None) == 0
 
 
 async def test_a_service_that_was_not_declared_is_a_bad_command(bench: Bench) -> None:
@@ -624,17 +632,26 @@ async def test_status_tells_of_every_peer(bench: Bench) -> None:
     worker = await bench.worker()
     bench.client()
     await worker.receive(protocol.CONNECT)
-    await bench.caller()
+    peer = bench.peer()
+    peer.hello("client", "c1", [], protocol.VERSION, ["shop.example", 77, "1.2"], "later")
+    await peer.receive(protocol.WELCOME)
     rows = {row["kind"]: row for row in bench.peers.status()}
     assert rows["worker"] == {
         "name": "worker i1",
         "kind": "worker",
+        "instance": "i1",
+        "host": None,
+        "pid": None,
+        "version": None,
         "services": ["servicer"],
         "clients": 1,
         "unacknowledged": 1,
         "backlog": 0,
     }
     assert rows["client"]["clients"] == 0
+    assert rows["client"]["host"] == "shop.example"
+    assert rows["client"]["pid"] == 77
+    assert rows["client"]["version"] == "1.2"
 
 
 async def test_closing_says_bye_and_lets_late_events_pass(

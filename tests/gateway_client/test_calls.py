@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,13 @@ import pytest
 
 from gateway_client import BadArgument, GatewayClient, GatewayError, SyncGatewayClient
 from gateway_client.batch import signatures
-from tests.support.timing import TIMEOUT
+from gateway_client.questions import NOT_KNOWN
+from shared import protocol
+from shared.version import version
+from tests.support.timing import SECOND, TIMEOUT
 
 from .conftest import Ask
-from .fleet import OTHER, SECRET, Fleet
+from .fleet import OTHER, SECRET, SERVICE, Fleet
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -361,6 +366,90 @@ async def test_nobody_is_online(ask: Ask) -> None:
             assert not await ask(name), name
 
 
+# The installation
+
+
+async def test_gateway_status(ask: Ask, fleet: Fleet) -> None:
+    """A row for each gateway with its numbers, whatever service the client is of, and with the
+    workers and programs that are linked to it."""
+    async with fleet.sockets(0, 1, 1) as (a, _, _):
+        async with fleet.socket(1, OTHER):
+            await ask("send_to_client", a.id, "x")
+            rows = await ask("get_gateway_status")
+    assert [row["address"] for row in rows] == sorted(fleet.addresses)
+    rows.sort(key=lambda row: fleet.addresses.index(row["address"]))
+    assert [row["name"] for row in rows] == ["gateway-0", "gateway-1"]
+    assert [row["pid"] for row in rows] == [process.pid for process in fleet.gateways]
+    assert [row["host"] for row in rows] == [socket.gethostname()] * 2
+    assert [row["version"] for row in rows] == [version()] * 2
+    assert [row["clients"] for row in rows] == [1, 3]
+    assert [row["services"] for row in rows] == [
+        {SERVICE: 1, OTHER: 0},
+        {SERVICE: 2, OTHER: 1},
+    ]
+    for row in rows:
+        assert row["memory"] > 1_000_000
+        assert row["uptime"] > 0
+        assert (row["paused"], row["slow_closed"], row["register"]) == (0, 0, "up")
+        assert row["messages_out"] >= row["clients"]
+        (worker,) = (peer for peer in row["peers"] if peer["kind"] == "worker")
+        assert worker["name"] == "greeter"
+        assert worker["clients"] == row["clients"]
+        assert worker["services"] == [SERVICE, OTHER]
+        assert (worker["host"], worker["pid"]) == (socket.gethostname(), os.getpid())
+
+
+async def test_connections(ask: Ask, fleet: Fleet) -> None:
+    """All clients of all services and gateways in pages, ordered by client id, or those of one
+    service, or those that a text is found in."""
+    async with fleet.sockets(0, 1, 1) as clients:
+        async with fleet.socket(0, OTHER) as other:
+            await ask("bind_uid", clients[2].id, "member-42")
+            await ask("join_group", clients[2].id, "g")
+            ids = sorted(client.id for client in (*clients, other))
+
+            found = await ask("get_connections")
+            assert [row["client_id"] for row in found["connections"]] == ids
+            assert (found["count"], found["unknown"]) == (4, [])
+            found = await ask("get_connections", limit=3)
+            assert [row["client_id"] for row in found["connections"]] == ids[:3]
+            assert found["count"] == 4
+            found = await ask("get_connections", after=ids[2], limit=3)
+            assert [row["client_id"] for row in found["connections"]] == ids[3:]
+            assert found["count"] == 4
+
+            found = await ask("get_connections", service=OTHER)
+            assert [row["client_id"] for row in found["connections"]] == [other.id]
+            assert found["connections"][0]["service"] == OTHER
+            found = await ask("get_connections", other.id)
+            assert [row["client_id"] for row in found["connections"]] == [other.id]
+            assert (await ask("get_connections", "nobody"))["count"] == 0
+
+            found = await ask("get_connections", "r-42")
+            (row,) = found["connections"]
+            assert (row["client_id"], row["uid"]) == (clients[2].id, "member-42")
+            assert row["groups"] == ["g"]
+            assert row["worker"] == "greeter"
+            assert row["address"].startswith("127.0.0.1:")
+            assert 0 <= row["connected"] < 60 * SECOND
+
+
+@pytest.mark.parametrize("code", [199, protocol.BIND_UID])
+async def test_gateways_of_earlier_versions(
+    ask: Ask, fleet: Fleet, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """What a gateway does not know, be its answer unknown_command or, as once, bad_command, is told
+    for each of them, and is no error."""
+    monkeypatch.setattr(protocol, "GATEWAY_STATUS", code)
+    monkeypatch.setattr(protocol, "CONNECTIONS", code)
+    monkeypatch.setitem(protocol.FIELDS, 199, 3)
+    addresses = sorted(fleet.addresses)
+    unknown = [{"address": address, "error": NOT_KNOWN} for address in addresses]
+    assert await ask("get_gateway_status") == unknown
+    found = await ask("get_connections", service=(SERVICE if code == 199 else ""))
+    assert found == {"count": 0, "connections": [], "unknown": addresses}
+
+
 # Many at once
 
 
@@ -453,6 +542,12 @@ async def test_batch_that_is_none(ask: Ask, fleet: Fleet, calls: Any) -> None:
         ("session", "set_session", (NOBODY, {"a": object()})),
         ("session", "update_session", (NOBODY, {"a": 2**70})),
         ("expected", "set_session", (NOBODY, {}, [])),
+        ("search", "get_connections", (5,)),
+        ("search", "get_connections", ("x" * 101,)),
+        ("service", "get_connections", ("", 5)),
+        ("client_id", "get_connections", ("", None, "7f")),
+        ("limit", "get_connections", ("", None, "", 0)),
+        ("limit", "get_connections", ("", None, "", 1001)),
     ],
 )
 async def test_bad_arguments(ask: Ask, argument: str, name: str, args: tuple[Any, ...]) -> None:

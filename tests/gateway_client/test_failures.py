@@ -113,6 +113,7 @@ async def test_frozen_gateway(ask: Ask, fleet: Fleet) -> None:
                 ("get_all_client_ids", (), [a.id]),
                 ("get_all_uid_count", (), 1),
                 ("get_group_client_counts", (), {"g": 1}),
+                ("get_connections", ("nobody",), {"count": 0, "connections": [], "unknown": []}),
                 ("ungroup", ("g",), 1),
             ):
                 with pytest.raises(GatewayTimeout) as caught:
@@ -120,6 +121,10 @@ async def test_frozen_gateway(ask: Ask, fleet: Fleet) -> None:
                 assert caught.value.reached == reached, name
                 assert caught.value.missing == [fleet.addresses[1]], name
                 assert isinstance(caught.value, TimeoutError)
+            with pytest.raises(GatewayTimeout) as caught:
+                await ask("get_gateway_status", timeout=SHORT)
+            assert [row["address"] for row in caught.value.reached] == [fleet.addresses[0]]
+            assert caught.value.missing == [fleet.addresses[1]]
             with pytest.raises(GatewayTimeout) as caught:
                 await ask("send_to_client", b.id, "x", timeout=SHORT)
             assert caught.value.reached is None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -16,6 +18,7 @@ from shared.errors import LinkLost, NoGateway, RegisterUnreachable, SecretRefuse
 from shared.link import Link, LinkState
 from shared.pool import Pool
 from shared.protocol import Kind, ServiceOptions
+from shared.version import version as kefu_version
 from tests.support.ports import Ports
 from tests.support.timing import SECOND, TIMEOUT, eventually, within
 
@@ -144,11 +147,12 @@ async def test_starting_ends_with_every_gateway_up(
 async def test_hello_names_the_services(
     make: Make, directory: FakeRegister, first: FakeGateway
 ) -> None:
-    """HELLO carries the services in the order of their indexes, with hooks and options."""
+    """HELLO carries the services in the order of their indexes, with hooks and options, and which
+    program it is."""
     await directory.open(first)
     pool = make(directory, events=WorkerEvents())
     await within(pool.start())
-    _, version, kind, name, instance, services = first.hellos[0]
+    _, version, kind, name, instance, services, program = first.hellos[0]
     assert (version, kind, name, instance) == (
         protocol.VERSION,
         "worker",
@@ -159,6 +163,7 @@ async def test_hello_names_the_services(
         ["servicer", ["on_close"], {"heartbeat_text": "ping", "unbound_timeout": 0}],
         ["orders", [], {"heartbeat_text": None, "unbound_timeout": 5}],
     ]
+    assert program == [socket.gethostname(), os.getpid(), kefu_version()]
     assert [pool.service_index(name) for name, *_ in services] == [0, 1]
     with pytest.raises(KeyError):
         pool.service_index("unknown")

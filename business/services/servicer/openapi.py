@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import html
-import importlib.metadata
 import inspect
 import json
 from collections.abc import Iterable, Mapping
@@ -12,6 +11,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
+
+from shared.version import version
 
 from .doors import DOORS
 from .endpoints import TABLE, Endpoint
@@ -102,7 +103,7 @@ def document() -> Json:
     data, models = _data()
     return {
         "openapi": "3.1.0",
-        "info": {"title": f"kefu: {NAME}", "version": _version(), "description": _ABOUT},
+        "info": {"title": f"kefu: {NAME}", "version": version(), "description": _ABOUT},
         "tags": [{"name": tag, "description": text} for tag, text in _MODULES.items()],
         "paths": {
             path: _methods(path, row, data[row.path]) for row in TABLE for path in _paths(row)
@@ -148,13 +149,6 @@ Names of endpoints are taken in any case, with or without `.html`, by GET and by
 come in the query, in a form, or as a JSON object, whatever the header says; a number may be a text,
 and nothing, `null` and `undefined` are 0. What is not named here is ignored. Refusals have status
 200 and a code below 0."""
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("kefu")
-    except importlib.metadata.PackageNotFoundError:  # run from a directory, not installed
-        return "0"
 
 
 def _security_schemes() -> Json:

@@ -52,7 +52,7 @@ export class LiveSocket {
   start(): void {
     if (this.running) return;
     this.running = true;
-    window.addEventListener("online", this.wake);
+    window.addEventListener("online", this.networkIsBack);
     document.addEventListener("visibilitychange", this.wake);
     this.open();
   }
@@ -60,7 +60,7 @@ export class LiveSocket {
   /** Close it and stay away. Idempotent. */
   stop(): void {
     this.running = false;
-    window.removeEventListener("online", this.wake);
+    window.removeEventListener("online", this.networkIsBack);
     document.removeEventListener("visibilitychange", this.wake);
     clearTimeout(this.timer);
     this.drop();
@@ -77,7 +77,10 @@ export class LiveSocket {
     if (this.state === "open" && this.init) void this.check(this.init);
   }
 
-  /** The network, or the person, has come back: phones and laptops that slept do not always tell. */
+  /** The old socket may look open for minutes, while nothing comes through it. */
+  private readonly networkIsBack = (): void => this.open();
+
+  /** The person has come back: phones and laptops that slept do not always tell. */
   private readonly wake = (): void => {
     if (document.visibilityState === "hidden") return;
     if (this.state === "waiting") this.open();

@@ -10,8 +10,8 @@ import { Thread } from "@/shared/thread";
 
 import { Cards } from "./cards";
 import { History } from "./history";
-import { Identity, LoginEnded, type Source } from "./identity";
-import { translateError } from "./locales";
+import { Identity, type Source } from "./identity";
+import { t, translateError } from "./locales";
 import { type Draft, Outbox } from "./outbox";
 
 export interface Config {
@@ -39,6 +39,7 @@ export interface Agent {
 
 const CAPS = "read,typing,recall";
 const NOBODY = "客服不在线"; // what `bind` says then; the socket is bound all the same
+const NO_VISITORS = "请先登录";
 const TYPING_SHOWN = 6000; // ms
 const TYPING_TOLD = 3000; // ms between two of ours
 const ON_DUTY_CHECK = 60_000; // ms
@@ -91,7 +92,10 @@ export class Chat {
     readonly siteId: number,
     source: Source,
   ) {
-    this.identity = new Identity(source, (isSame) => this.beSomebody(isSame));
+    this.identity = new Identity(source, {
+      changed: (isSame) => this.beSomebody(isSame),
+      ended: () => this.endLogin(),
+    });
     this.cards = new Cards(this.identity);
     this.socket = new LiveSocket({
       url: () => this.config.current?.websocket_url ?? "",
@@ -143,7 +147,7 @@ export class Chat {
   start(): void {
     if (this.isWatching || this.state.phase !== "ready") return;
     if (!this.identity.isKnown && !this.config.current?.visitors) {
-      this.state.refusal = "请先登录";
+      this.refuse();
       return;
     }
     this.isWatching = true;
@@ -198,7 +202,7 @@ export class Chat {
       const { data } = await identity.ask<Agent>("api/chat/bind", values);
       this.meet(data);
     } catch (error) {
-      this.give(error);
+      if (error instanceof Refused && error.message === NO_VISITORS) this.refuse();
       if (!(error instanceof Refused && error.message === NOBODY)) throw error;
       this.state.agent = null;
       this.state.onDuty = 0;
@@ -209,15 +213,15 @@ export class Chat {
     this.outbox.hurry();
   }
 
-  /** What cannot be mended by trying again is said, and not tried again. */
-  private give(error: unknown): void {
-    if (error instanceof LoginEnded) {
-      this.state.loginEnded = true;
-      this.socket.stop();
-    } else if (error instanceof Refused && error.message.startsWith("请先登录")) {
-      this.state.refusal = error.message;
-      this.socket.stop();
-    }
+  private refuse(): void {
+    this.state.refusal = NO_VISITORS;
+    this.socket.stop();
+  }
+
+  /** Until the customer logs in again, or goes on as a visitor. */
+  private endLogin(): void {
+    this.state.loginEnded = true;
+    this.socket.stop();
   }
 
   private meet(agent: Agent): void {
@@ -243,6 +247,7 @@ export class Chat {
     try {
       await this.configure();
       if (this.state.onDuty === 0) this.state.agent = null;
+      if (await this.history.isBehind()) this.socket.refresh();
     } catch {
       // The banner tells of a connection that is lost.
     }
@@ -329,6 +334,7 @@ export class Chat {
   // Speaking
 
   send(draft: Draft): void {
+    this.start(); // after a logout nobody is there until there is something to say
     if (this.state.hasEnded || this.state.isReplaced) this.resume();
     this.typingTold = 0;
     this.outbox.add(draft);
@@ -389,7 +395,7 @@ export class Chat {
     try {
       await this.identity.ask("api/chat/recall", { site_id: this.siteId, id: row.id });
     } catch (error) {
-      return error instanceof Refused ? translateError(error.message) : translateError("");
+      return error instanceof Refused ? translateError(error.message) : t("noAnswer");
     }
     if (row.content_type === Kind.TEXT) this.recalled.set(row.id, said(row));
     this.thread.current.recall(row.id);

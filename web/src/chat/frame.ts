@@ -1,10 +1,11 @@
 /** How the chat stands to the world around it: who it is for, whether it is seen, and its colours. */
 
-import { reactive, watch } from "vue";
+import { computed, reactive, watch } from "vue";
 
 import { legibleOn, parseColour, textOn } from "@/shared/colour";
 
 import { Chat } from "./chat";
+import { draft } from "./compose";
 import { ownOr, texts, t } from "./locales";
 import { OwnPage, ShopPage } from "./sources";
 import { chosenLocale, isLocale } from "@/shared/locale";
@@ -13,8 +14,17 @@ const query = new URLSearchParams(location.search);
 
 export const isEmbedded = window.parent !== window && query.has("embed");
 
-/** Whether the customer sees the chat. */
-export const view = reactive({ isOpen: !isEmbedded, isVisible: !document.hidden });
+export const view = reactive({
+  /** Whether the customer sees the chat. */
+  isOpen: !isEmbedded,
+  isVisible: !document.hidden,
+  /** Whether the latest message is to be seen. */
+  isAtEnd: true,
+  /** Whether a click on a card does something. */
+  hasCards: false,
+  /** What the customer is told for a moment; "" for nothing. */
+  notice: "",
+});
 
 const shopPage = isEmbedded
   ? new ShopPage({
@@ -29,14 +39,23 @@ const shopPage = isEmbedded
         view.isOpen = isOpen;
         if (isOpen) begin();
       },
-      logout: () => chat.identity.forget(),
+      logout() {
+        draft.value = "";
+        chat.identity.forget();
+      },
+      cards: (wanted) => (view.hasCards = wanted),
     })
   : null;
-const ownPage = isEmbedded ? null : new OwnPage();
+const ownPage = isEmbedded ? null : new OwnPage((token) => become(token));
 
 const siteId = number(query.get("site_id")) || 1;
 export const chat = new Chat(siteId, shopPage ?? (ownPage as OwnPage));
 
+/** Whether nothing can be said: it is not known to whom we talk, or there is no talking to them. */
+export const isClosed = computed(() => chat.state.refusal !== "" || chat.state.loginEnded);
+
+const NOTICE_SHOWN = 5000; // ms
+let noticeTimer: ReturnType<typeof setTimeout> | undefined;
 let wantedColour = "";
 let isIdentified = false;
 let loading: Promise<void> | null = null;
@@ -50,7 +69,7 @@ export function setUp(): void {
   const lang = query.get("lang");
   if (isLocale(lang) && !chosenLocale()) texts.use(lang);
   document.addEventListener("visibilitychange", () => (view.isVisible = !document.hidden));
-  watch([chat.unread, () => view.isOpen, () => view.isVisible, () => chat.state.connection], read);
+  watch([chat.unread, view, () => chat.state.connection], read);
   watch([chat.unread, () => view.isVisible], ([count]) => {
     shopPage?.tell({ type: "unread", count });
     showTitle();
@@ -64,6 +83,13 @@ export function setUp(): void {
     become(ownPage.token);
   }
   void load();
+}
+
+/** Say something to the customer, for a moment. */
+export function tell(notice: string): void {
+  clearTimeout(noticeTimer);
+  view.notice = notice;
+  noticeTimer = setTimeout(() => (view.notice = ""), NOTICE_SHOWN);
 }
 
 function load(): Promise<void> {
@@ -105,7 +131,7 @@ function begin(): void {
 }
 
 function read(): void {
-  if (view.isOpen && view.isVisible && chat.unread.value > 0) void chat.markRead();
+  if (view.isOpen && view.isVisible && view.isAtEnd) void chat.markRead();
 }
 
 export function close(): void {
@@ -114,7 +140,7 @@ export function close(): void {
 
 /** A click on a card, where somebody wants to know of it. */
 export function showCard(look: { sku_id?: number; order_id?: number }): void {
-  if (shopPage?.wantsCards) shopPage.tell({ type: "card", look });
+  if (view.hasCards) shopPage?.tell({ type: "card", look });
 }
 
 export function title(): string {

@@ -72,6 +72,13 @@ export class History {
     this.count = count;
   }
 
+  /** Whether there is something after the last row, which a socket that lives would have brought. */
+  async isBehind(): Promise<boolean> {
+    if (!this.isLoaded) return false;
+    const { list } = await this.fetch({ after_id: this.thread.lastId, limit: 1 });
+    return list.length > 0;
+  }
+
   private async fetch(values: Record<string, number>): Promise<Page<Row>> {
     const { data } = await this.identity.ask<Page<Row>>("api/chat/dialogs", {
       site_id: this.siteId,

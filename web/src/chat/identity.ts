@@ -20,6 +20,16 @@ export interface Source {
   keep: (token: string) => void;
 }
 
+export interface Handlers {
+  /**
+   * Another token from now on, and another history. It may be the same person all the same: a
+   * visitor who has logged in.
+   */
+  changed: (isSamePerson: boolean) => void;
+  /** The member's token was refused, and there is no other until `become` brings one. */
+  ended: () => void;
+}
+
 const VISITOR = `kefu.${service}.visitor`;
 
 export class Identity {
@@ -32,12 +42,10 @@ export class Identity {
 
   constructor(
     private readonly source: Source,
-    /**
-     * Another token from now on, and another history. It may be the same person all the same: a
-     * visitor who has logged in.
-     */
-    private readonly changed: (isSamePerson: boolean) => void,
-  ) {}
+    private readonly handlers: Handlers,
+  ) {
+    window.addEventListener("storage", (event) => this.hearOtherTab(event));
+  }
 
   get isMember(): boolean {
     return this.member !== "";
@@ -70,8 +78,8 @@ export class Identity {
     const hadEnded = this.hasEnded;
     this.hasEnded = false;
     this.member = token;
-    if (this.person !== before) this.changed(before === "");
-    else if (hadEnded) this.changed(true);
+    if (this.person !== before) this.handlers.changed(before === "");
+    else if (hadEnded) this.handlers.changed(true);
   }
 
   /** Nobody, and what this browser remembered is gone. */
@@ -79,14 +87,14 @@ export class Identity {
     this.hasEnded = false;
     this.member = "";
     this.forgetVisitor();
-    this.changed(false);
+    this.handlers.changed(false);
   }
 
   /** Go on as a visitor after the login has ended. */
   becomeGuest(): void {
     this.hasEnded = false;
     this.member = "";
-    this.changed(true);
+    this.handlers.changed(true);
   }
 
   /**
@@ -111,11 +119,18 @@ export class Identity {
     if (this.member) return this.member;
     const visitor = this.visitorToken;
     if (visitor) return visitor;
-    this.making ??= this.makeVisitor().finally(() => (this.making = null));
+    this.making ??= this.alone(() => this.makeVisitor()).finally(() => (this.making = null));
     return this.making;
   }
 
+  /** Not while another tab does the same. Browsers know of other tabs on https and localhost only. */
+  private async alone(make: () => Promise<string>): Promise<string> {
+    return navigator.locks ? await navigator.locks.request(VISITOR, make) : await make();
+  }
+
   private async makeVisitor(): Promise<string> {
+    const known = this.visitorToken; // another tab's
+    if (known) return known;
     const { data } = await call<{ token: string }>("api/chat/visitor");
     this.keepVisitor(data.token);
     return data.token;
@@ -141,7 +156,7 @@ export class Identity {
   private async replace(refused: string): Promise<void> {
     if (refused === this.visitorToken && !this.member) {
       this.forgetVisitor();
-      this.changed(true);
+      this.handlers.changed(true);
       return;
     }
     if (refused !== this.member) return; // another request has seen to it
@@ -155,9 +170,18 @@ export class Identity {
     if (next === null || next === refused) {
       this.hasEnded = true;
       this.source.keep("");
+      this.handlers.ended();
       throw new LoginEnded();
     }
     this.become(next);
+  }
+
+  /** The visitor has logged in, or out, in another tab. */
+  private hearOtherTab({ key, oldValue, newValue }: StorageEvent): void {
+    if (key !== VISITOR || this.isMember || !oldValue) return;
+    if (newValue && subject(newValue) === subject(oldValue)) return; // a fresh token, the same visitor
+    this.unstored = "";
+    this.handlers.changed(false);
   }
 }
 

@@ -15,13 +15,21 @@ export class OwnPage implements Source {
   /** The token after `#token=`, or that of this tab's last life; "" for none. Out of the address. */
   readonly token: string;
 
-  constructor() {
+  /** `changed`: the shop has opened the page once more, in this window, with another token. */
+  constructor(changed: (token: string) => void) {
+    this.token = this.given() ?? this.stored();
+    window.addEventListener("hashchange", () => {
+      const token = this.given();
+      if (token !== null) changed(token);
+    });
+  }
+
+  private given(): string | null {
     const given = new URLSearchParams(location.hash.slice(1)).get("token");
-    if (given !== null) {
-      history.replaceState(null, "", location.pathname + location.search);
-      this.keep(given);
-    }
-    this.token = given ?? this.stored();
+    if (given === null) return null;
+    history.replaceState(null, "", location.pathname + location.search);
+    this.keep(given);
+    return given;
   }
 
   private stored(): string {
@@ -52,14 +60,14 @@ export interface Handlers {
   look: (look: Look) => void;
   open: (isOpen: boolean) => void;
   logout: () => void;
+  /** Whether the page wants to know of cards that are clicked. */
+  cards: (wanted: boolean) => void;
 }
 
 /** The chat is in a frame of a shop's page, which gave itself away by its `hello`. */
 export class ShopPage implements Source {
   private origin: string | null = null;
   private answered: ((token: string | null) => void) | null = null;
-  /** Whether the page wants to know of cards that are clicked. */
-  wantsCards = false;
 
   constructor(private readonly handlers: Handlers) {
     window.addEventListener("message", (event) => this.receive(event));
@@ -113,7 +121,7 @@ export class ShopPage implements Source {
         this.handlers.logout();
         break;
       case "cards":
-        this.wantsCards = message.wanted;
+        this.handlers.cards(message.wanted);
         break;
     }
   }

@@ -26,7 +26,12 @@ export function parse(html: string): Node[] {
 
 /** A stored text as one line, for lists of conversations. */
 export function plain(html: string): string {
-  return line(parse(html)).replace(/\s+/g, " ").trim();
+  return written(html).replace(/\s+/g, " ");
+}
+
+/** A stored text as it would be written again, in lines. */
+export function written(html: string): string {
+  return line(parse(html)).trim();
 }
 
 function line(nodes: Node[]): string {
@@ -36,11 +41,11 @@ function line(nodes: Node[]): string {
         case "text":
           return node.text;
         case "break":
-          return " ";
+          return "\n";
         case "image":
           return node.alt || "🖼";
         case "block":
-          return ` ${line(node.children)} `;
+          return `\n${line(node.children)}\n`;
         default:
           return line(node.children);
       }

@@ -23,6 +23,27 @@ describe("parse", () => {
     expect(parse(html)).toEqual([]);
   });
 
+  it("makes links of web addresses", () => {
+    const link = (href: string) => ({
+      kind: "link",
+      href,
+      children: [{ kind: "text", text: href }],
+    });
+    expect(parse("请看 https://a.example/b?c=1&amp;d，谢谢 (http://x.example/y).")).toEqual([
+      { kind: "text", text: "请看 " },
+      link("https://a.example/b?c=1&d"),
+      { kind: "text", text: "，谢谢 (" },
+      link("http://x.example/y"),
+      { kind: "text", text: ")." },
+    ]);
+    expect(parse('<a href="https://a.example/">https://a.example/</a>')).toEqual([
+      link("https://a.example/"),
+    ]);
+    expect(parse("javascript:alert(1) https://")).toEqual([
+      { kind: "text", text: "javascript:alert(1) https://" },
+    ]);
+  });
+
   it("keeps the text of a link that leads nowhere", () => {
     expect(parse('<a href="javascript:alert(1)">x</a>')).toEqual([{ kind: "text", text: "x" }]);
   });

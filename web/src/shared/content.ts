@@ -18,6 +18,10 @@ const BLOCKS = new Set(["P", "DIV", "LI", "UL", "OL", "BLOCKQUOTE", "PRE"]);
 /** Code of an emoji image of the original's front ends, `[emjoy_05]`: the images are not ours. */
 const CODE = /\[emjoy_\d{1,2}\]/g;
 
+/** A web address as people write it: the stop at the end of a sentence is not of it. */
+const ADDRESS =
+  /https?:\/\/[^\s<>"'，。；：！？、（）《》“”]*[^\s<>"'，。；：！？、（）《》“”.,;:!?)\]]/gi;
+
 /** Read a stored text. Unknown elements count as their content; scripts and styles as nothing. */
 export function parse(html: string): Node[] {
   const document = new DOMParser().parseFromString(html, "text/html");
@@ -57,8 +61,22 @@ function children(parent: Element): Node[] {
   return [...parent.childNodes].flatMap((child) => read(child));
 }
 
+/** A text, whose web addresses are links unless it is that of a link already. */
+function words(text: string, isLink: boolean): Node[] {
+  const nodes: Node[] = [];
+  let at = 0;
+  for (const { 0: href, index } of isLink ? [] : text.matchAll(ADDRESS)) {
+    if (index > at) nodes.push({ kind: "text", text: text.slice(at, index) });
+    nodes.push({ kind: "link", href, children: [{ kind: "text", text: href }] });
+    at = index + href.length;
+  }
+  if (at < text.length) nodes.push({ kind: "text", text: text.slice(at) });
+  return nodes;
+}
+
 function read(child: ChildNode): Node[] {
-  if (child instanceof Text) return [{ kind: "text", text: child.data.replace(CODE, "🙂") }];
+  if (child instanceof Text)
+    return words(child.data.replace(CODE, "🙂"), child.parentElement?.closest("a[href]") !== null);
   if (!(child instanceof HTMLElement)) return [];
   switch (child.tagName) {
     case "SCRIPT":

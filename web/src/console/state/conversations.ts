@@ -68,12 +68,7 @@ export class Conversations {
   });
   readonly unassigned = computed(() => this.all.value.filter((talk) => talk.unassigned));
   /** Messages that wait for this agent. */
-  readonly unread = computed(() =>
-    this.all.value.reduce(
-      (sum, talk) => sum + (talk.servicer_id === this.me.servicer_id ? talk.unread : 0),
-      0,
-    ),
-  );
+  readonly unread = computed(() => this.mine.value.reduce((sum, talk) => sum + talk.unread, 0));
 
   constructor(private readonly me: Me) {
     this.endedKey = `kefu.ended.${me.servicer_id}`;
@@ -246,8 +241,14 @@ export class Conversations {
     if (this.ended.delete(memberId)) this.storeEnded();
   }
 
+  /** Whether this agent has the customer, ended or not. */
+  isOwn(memberId: number): boolean {
+    const talk = this.talks.get(memberId);
+    return talk?.servicer_id === this.me.servicer_id && !talk.unassigned;
+  }
+
   isMine(talk: Talk): boolean {
-    if (talk.servicer_id !== this.me.servicer_id || talk.unassigned) return false;
+    if (!this.isOwn(talk.member_id)) return false;
     return talk.online || talk.time > (this.ended.get(talk.member_id) ?? -1);
   }
 

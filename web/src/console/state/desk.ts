@@ -36,7 +36,11 @@ export class Desk {
   constructor(readonly me: Me) {
     this.accepting.value = me.accepting === 1;
     this.conversations = new Conversations(me);
-    this.live = new Live(me, { frame: (frame) => this.receive(frame), ready: () => this.ready() });
+    this.live = new Live(me, {
+      frame: (frame) => this.receive(frame),
+      ready: () => this.ready(),
+      replaced: () => this.replaced(),
+    });
     this.timer = setInterval(() => void this.look(), LOOK);
     document.addEventListener("visibilitychange", this.looked);
     window.addEventListener("focus", this.looked);
@@ -55,7 +59,10 @@ export class Desk {
   conversation(memberId: number): Conversation {
     let found = this.kept.get(memberId);
     if (!found) {
-      found = new Conversation(memberId, this.me, (row) => this.conversations.said(row, true));
+      found = new Conversation(memberId, this.me, (row) => {
+        this.conversations.said(row, true);
+        void this.see(); // to answer a customer is to have them
+      });
       this.drop();
     }
     this.kept.delete(memberId); // the last is the one used last
@@ -86,12 +93,25 @@ export class Desk {
     this.accepting.value = accepting === 1;
   }
 
-  /** The agent looks at the open conversation: what the customer said is read. */
+  /**
+   * The agent looks at the open conversation: what the customer said is read. Not so where somebody
+   * else has the customer, or nobody: who glances at it does not answer.
+   */
   async see(): Promise<void> {
     const open = this.open.value;
-    if (!open || !isLooking()) return;
+    if (!open || !this.isSeen(open.memberId)) return;
     this.conversations.wasRead(open.memberId);
     await open.markRead();
+  }
+
+  private isSeen(memberId: number): boolean {
+    return memberId === this.openId.value && isLooking() && this.conversations.isOwn(memberId);
+  }
+
+  /** The agent has a customer whom they did not have. */
+  taken(memberId: number): void {
+    this.conversations.taken(memberId);
+    void this.see();
   }
 
   private readonly looked = (): void => {
@@ -153,15 +173,20 @@ export class Desk {
         this.accepting.value = data.accepting === true;
         break;
       case "force_offline":
-        this.close();
-        leave("elsewhere");
+        this.replaced();
         break;
     }
   }
 
+  /** The agent has logged in elsewhere. */
+  private replaced(): void {
+    this.close();
+    leave("elsewhere");
+  }
+
   private hear(row: Row): void {
     const isKnown = this.kept.get(row.member_id)?.thread.has(row.id) ?? false;
-    const isSeen = row.member_id === this.openId.value && isLooking();
+    const isSeen = this.isSeen(row.member_id);
     if (!this.conversations.get(row.member_id)?.name) void this.look();
     this.conversations.said(row, isSeen);
     this.kept.get(row.member_id)?.receive(row);

@@ -26,6 +26,8 @@ export class Live {
       frame: (frame: Frame) => void;
       /** Bound: catch up. May raise what `call` does. */
       ready: () => Promise<void>;
+      /** Another page has taken this one's place. */
+      replaced: () => void;
     },
   ) {
     this.socket = new LiveSocket({
@@ -40,6 +42,7 @@ export class Live {
         }
       },
       frame: handlers.frame,
+      replaced: handlers.replaced,
       state: (state, retryAt) => {
         const wasOpen = this.status.wasOpen || state === "open";
         Object.assign(this.status, { state, retryAt, wasOpen });

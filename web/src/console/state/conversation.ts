@@ -39,7 +39,7 @@ export class Conversation {
   /** What shows a picture that is on its way, by key of the message. */
   readonly previews = shallowReactive(new Map<string, string>());
   /** What the agent has written and not sent. */
-  draft = "";
+  draft: string;
   /** Whether something may have been missed since it was looked at. */
   isStale = true;
 
@@ -57,6 +57,7 @@ export class Conversation {
   ) {
     this.outbox = new Outbox(me.servicer_id, memberId);
     for (const pending of this.outbox.restore()) this.thread.outbox.push(pending);
+    this.draft = this.outbox.draft;
   }
 
   // What is stored
@@ -176,7 +177,7 @@ export class Conversation {
   // What is on its way
 
   keepDraft(text: string): void {
-    this.draft = text;
+    this.draft = this.outbox.draft = text;
   }
 
   send(draft: Draft): void {

@@ -16,7 +16,8 @@ import { Outbox } from "./outbox";
 import { ask, leave } from "./session";
 
 const KEPT = 20; // conversations whose messages are kept
-const LOOK = 20_000; // ms; of who waits while nobody accepts nobody is told
+const LOOK = 5_000; // ms; of who waits while nobody accepts nobody is told
+const SELDOM = 4; // looks of which one is taken while this agent accepts, and so hardly anybody waits
 
 export class Desk {
   readonly conversations: Conversations;
@@ -29,6 +30,7 @@ export class Desk {
   /** Set by the pages: go to a conversation. */
   goTo: (memberId: number) => void = () => undefined;
   private readonly kept = new Map<number, Conversation>();
+  private ticks = 0;
   private readonly timer: ReturnType<typeof setInterval>;
 
   readonly open = computed(() => (this.openId.value ? this.conversation(this.openId.value) : null));
@@ -41,7 +43,7 @@ export class Desk {
       ready: () => this.ready(),
       replaced: () => this.replaced(),
     });
-    this.timer = setInterval(() => void this.look(), LOOK);
+    this.timer = setInterval(() => this.tick(), LOOK);
     document.addEventListener("visibilitychange", this.looked);
     window.addEventListener("focus", this.looked);
     this.live.start();
@@ -73,8 +75,8 @@ export class Desk {
   /** Forget the conversation that was not looked at for longest and has nothing of ours. */
   private drop(): void {
     if (this.kept.size < KEPT) return;
-    for (const [memberId, { thread, draft }] of this.kept)
-      if (memberId !== this.openId.value && !thread.outbox.length && !draft) {
+    for (const [memberId, { thread }] of this.kept)
+      if (memberId !== this.openId.value && !thread.outbox.length) {
         this.kept.delete(memberId);
         return;
       }
@@ -132,6 +134,11 @@ export class Desk {
     ]);
     this.accepting.value = accepting === 1;
     void this.see();
+  }
+
+  private tick(): void {
+    this.ticks += 1;
+    if (!this.accepting.value || this.ticks % SELDOM === 0) void this.look();
   }
 
   private async look(): Promise<void> {

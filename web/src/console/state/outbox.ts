@@ -1,6 +1,6 @@
 /**
- * Keeps what is not known to have arrived beyond a reload of the page: sending it again is safe,
- * because each message has an id of its own.
+ * Keeps what is not known to have arrived beyond a reload of the page, or a login that has ended:
+ * sending it again is safe, because each message has an id of its own. And what is not sent yet.
  */
 
 import { Kind } from "@/shared/rows";
@@ -9,9 +9,29 @@ import type { Pending } from "@/shared/thread";
 
 export class Outbox {
   private readonly key: string;
+  private readonly draftKey: string;
 
   constructor(servicerId: number, memberId: number) {
     this.key = `${prefix(servicerId)}${memberId}`;
+    this.draftKey = `kefu.${service}.draft.${servicerId}.${memberId}`;
+  }
+
+  /** What the agent has written and not sent. */
+  get draft(): string {
+    try {
+      return sessionStorage.getItem(this.draftKey) ?? "";
+    } catch {
+      return ""; // storage is switched off
+    }
+  }
+
+  set draft(text: string) {
+    try {
+      if (text) sessionStorage.setItem(this.draftKey, text);
+      else sessionStorage.removeItem(this.draftKey);
+    } catch {
+      // Storage is switched off or full: then a reload forgets what was written.
+    }
   }
 
   /** What was on its way when the page went away. */

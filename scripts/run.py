@@ -26,19 +26,30 @@ CONFIG_AS_TYPED = os.path.relpath(CONFIG)
 ROLES = ("gateway", "business")
 
 HELP = """
-kefu is running, with the demo shop: agents alice and bob of site 1 and carol of site 2, password
-demo; members 1, 2 and 3.
+kefu is running, with a demo shop. Open these in a browser, the first two side by side:
 
-  WebSocket   {websocket}/servicer
-  HTTP        {http}
-  token       curl '{http}/demo/token?member_id=1'
-  log in      curl -c jar -H 'X-Requested-With: XMLHttpRequest' \\
-                   -d 'username=alice&password=demo' {http}/servicer/servicer/login/login
-  listen      .venv/bin/python -m websockets {websocket}/servicer
-  look        .venv/bin/python start_gateway.py status --config {config}
-              .venv/bin/python start_business.py status --config {config}
+  demo shop    {http}/demo
+               you are a customer: ask about a product or an order
+  console      {http}/console
+               you are an agent: alice or bob, password demo
+  back office  {http}/admin
+               agents, replies, settings: admin for the shop, root for the platform, password demo
+  chat         {http}/chat?site_id=1
+               the same chat as a page of its own, for links and telephones
 
-README.md goes on from here. Ctrl-C stops everything.
+The demo shop's own page has the chat by this line, as any page of yours can (docs/embedding.md):
+
+  <script async src="{http}/widget.js" data-site="1"></script>
+
+For programs (README.md has more to try):
+
+  HTTP         {http}/openapi.html lists all endpoints
+  WebSocket    {websocket}/servicer
+  token        curl '{http}/demo/token?member_id=1' is for member 1 of 1, 2 and 3
+  status       .venv/bin/python start_gateway.py status --config {config}
+               .venv/bin/python start_business.py status --config {config}
+
+Ctrl-C stops everything.
 """
 
 

@@ -58,7 +58,7 @@ export default defineConfig({
   },
   server: {
     // `npm run dev` beside `make run`: pages from here, everything else from there.
-    proxy: { "^/(servicer|api|upload|demo/token)": "http://127.0.0.1:8080" },
+    proxy: { "^/(servicer|api|upload|widget.js)": "http://127.0.0.1:8080" },
   },
   test: { environment: "happy-dom", include: ["tests/**/*.test.ts"] },
 } as Parameters<typeof defineConfig>[0]);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import stat
 import sys
@@ -105,11 +106,16 @@ async def test_run_starts_the_demo_and_ctrl_c_stops_it(run: Run) -> None:
     first = tomllib.loads(config.read_text())
     assert first["demo"] is True
     assert len(first["secret"]) >= 32
-    assert f"http://127.0.0.1:{run.http_port}" in run.output
+    site = f"http://127.0.0.1:{run.http_port}"
+    pages = re.findall(rf"{site}(/\w+)(?:\?site_id=1)?\n", run.output)
+    assert pages == ["/demo", "/console", "/admin", "/chat"]
     assert f"ws://127.0.0.1:{run.environment['KEFU_GATEWAY__PORT']}/servicer" in run.output
-    url = f"http://127.0.0.1:{run.http_port}/demo/token?member_id=1"
-    async with aiohttp.ClientSession() as session, session.get(url) as answer:
-        token = await answer.json()
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"{site}/demo/token?member_id=1") as answer:
+            token = await answer.json()
+        for path in [*pages, "/widget.js", "/openapi.html"]:
+            async with session.get(site + path) as answer:
+                assert answer.status == 200, path
     assert token["code"] == 0
     assert token["data"]["token"]
     pids = run.pids()

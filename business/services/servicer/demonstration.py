@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from .envelope import respond
 from .params import to_number
-from .shop.demo import AGENT_PASSWORD, AGENTS, PICTURES
+from .shop.demo import AGENT_PASSWORD, AGENTS, PICTURES, SKUS
 from .shop.interface import GoodsFilter, Order, OrderFilter, Slice
 from .store import agents
 from .store.agents import Role
@@ -52,8 +52,8 @@ async def demo_token(servicer: Servicer, request: web.Request) -> web.StreamResp
 
 
 async def demo_shop(servicer: Servicer, request: web.Request) -> web.StreamResponse:
-    """Everything that the shop front shows: the site, its goods, who one may be, the orders of the
-    member of ``member_id`` (0 or none: of nobody), and the accounts of agents.
+    """What the shop front shows: the site, its goods with their variants, who one may be,
+    the orders of the member of ``member_id`` (0 or none: of nobody), and everybody's accounts.
 
     Raises:
         web.HTTPNotFound: not in demo mode.
@@ -69,13 +69,22 @@ async def demo_shop(servicer: Servicer, request: web.Request) -> web.StreamRespo
         orders, _ = await shop.orders_of(SITE, member_id, OrderFilter(), _ALL)
     data = {
         "site": dataclasses.asdict(site) if site else None,
-        "goods": [dataclasses.asdict(found) for found in goods],
+        "goods": [
+            dataclasses.asdict(found)
+            | {"skus": [dataclasses.asdict(sku) for sku in SKUS if sku.goods_id == found.goods_id]}
+            for found in goods
+        ],
         "members": [dataclasses.asdict(member) for member in members.values()],
         "orders": [dataclasses.asdict(order) for order in orders],
         "agents": [
             {"username": agent.username, "nickname": agent.nickname, "avatar": agent.avatar}
             for agent in AGENTS
             if agent.site_id == SITE and agent.role is Role.AGENT
+        ],
+        "offices": [
+            {"username": agent.username, "role": agent.role.name.lower()}
+            for agent in AGENTS
+            if agent.role is not Role.AGENT
         ],
         "password": AGENT_PASSWORD,
     }

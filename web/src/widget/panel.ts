@@ -59,7 +59,7 @@ export class Panel {
     private readonly texts: Texts,
     private readonly handlers: Handlers,
   ) {
-    const root = this.host.attachShadow({ mode: "closed" });
+    const root = this.host.attachShadow({ mode: "open" });
     dress(root);
     this.launcher.type = "button";
     this.launcher.append(

@@ -112,6 +112,9 @@ _SKUS = {
     for sku_id, variant, price, stock, sold in variants
 }
 
+SKUS = tuple(_SKUS.values())
+"""Everything that is sold, of all sites."""
+
 _BROWSED = {
     1: ((11, 1793600000), (32, 1793590000), (21, 1793580000), (41, 1793570000)),
     2: ((13, 1793600500), (22, 1793400000)),

@@ -22,6 +22,33 @@ async def test_shop_front(desk: Desk) -> None:
     assert {agent["username"] for agent in data["agents"]} == {"alice", "bob"}
 
 
+async def test_variants(desk: Desk) -> None:
+    """All goods come with their variants, and with none of other goods."""
+    _, answer = await desk.get("/demo/shop")
+    skus = {
+        goods["goods_id"]: [sku["sku_id"] for sku in goods["skus"]]
+        for goods in answer["data"]["goods"]
+    }
+    assert skus == {1: [11, 12, 13], 2: [21, 22], 3: [31, 32]}
+
+
+async def test_accounts(desk: Desk) -> None:
+    """Whoever it says may log in can do so, each at the own door."""
+    _, answer = await desk.get("/demo/shop")
+    data = answer["data"]
+    assert {office["username"]: office["role"] for office in data["offices"]} == {
+        "admin": "shop",
+        "root": "platform",
+    }
+    doors = {"shop": "shop", "platform": "admin"}
+    accounts = [(agent["username"], "servicer") for agent in data["agents"]]
+    accounts += [(office["username"], doors[office["role"]]) for office in data["offices"]]
+    for username, door in accounts:
+        values = {"username": username, "password": data["password"]}
+        async with desk.http.post(f"/servicer/{door}/login/login", data=values) as response:
+            assert (await response.json())["code"] == 0, username
+
+
 @pytest.mark.parametrize("member_id", ["", "0", "3", "4", "-1", "x"])
 async def test_nobody_elses_orders(desk: Desk, member_id: str) -> None:
     """Who has none, or is nobody, sees none."""

@@ -39,6 +39,12 @@ class Directory:
         await self._refresh()
         return self._sites.get(site_id, [])
 
+    async def were_of_site(self, site_id: int) -> list[Agent]:
+        """The agents of a site, with those who may not log in any more."""
+        await self._refresh()
+        agents = self._agents.values()
+        return [one for one in agents if one.site_id == site_id and one.role is Role.AGENT]
+
     async def sites(self) -> list[int]:
         """The sites that have agents who may log in."""
         await self._refresh()

@@ -106,7 +106,9 @@ def document() -> Json:
         "info": {"title": f"kefu: {NAME}", "version": version(), "description": _ABOUT},
         "tags": [{"name": tag, "description": text} for tag, text in _MODULES.items()],
         "paths": {
-            path: _methods(path, row, data[row.path]) for row in TABLE for path in _paths(row)
+            path: _methods(path, row, data.get(row.path, {}))
+            for row in TABLE
+            for path in _paths(row)
         },
         "components": {
             "schemas": {**_ENVELOPES, **models},
@@ -124,7 +126,7 @@ def document_text() -> str:
 def _data() -> tuple[dict[str, Json], Json]:
     """The schema of each endpoint's data by its path, and the models that these refer to."""
     adapters: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = [
-        (row.path, "validation", TypeAdapter(row.data)) for row in TABLE
+        (row.path, "validation", TypeAdapter(row.data)) for row in TABLE if not row.files
     ]
     schemas, rest = TypeAdapter.json_schemas(adapters, ref_template="#/components/schemas/{model}")
     data = {str(path): _without_titles(schema) for (path, _), schema in schemas.items()}
@@ -209,9 +211,11 @@ def _headers(row: Endpoint) -> list[Json]:
 
 
 def _responses(row: Endpoint, data: Json) -> Json:
+    refusal = _ref(_REFUSALS[row.family])
     success = {"allOf": [_ref(_SUCCESSES[row.family]), {"properties": {"data": data}}]}
-    answer = {"anyOf": [success, _ref(_REFUSALS[row.family])]}
-    content = {"application/json": {"schema": answer}}
+    answer = refusal if row.files else {"anyOf": [success, refusal]}
+    files = {kind.partition(";")[0]: {"schema": {"type": "string"}} for kind in row.files}
+    content = {"application/json": {"schema": answer}, **files}
     failure = {"application/json": {"schema": _ref("Failure")}}
     responses: Json = {"200": {"description": "Done, or refused.", "content": content}}
     action = row.path.partition("/login/")[2]

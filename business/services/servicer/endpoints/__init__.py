@@ -8,6 +8,7 @@ from . import (
     catalogue,
     console,
     customer,
+    history,
     login,
     office,
     older_office,
@@ -31,6 +32,7 @@ TABLE = Table(
         *office.endpoints,
         *older_office.endpoints,
         *back_office.endpoints,
+        *history.endpoints,
         *visitor.endpoints,
         *storefront.endpoints,
     ]

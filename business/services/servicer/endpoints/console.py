@@ -24,7 +24,7 @@ OTHERS = Declarations("servicer", Caller.AGENT, Family.MODEL)
 MEMBERS = 100
 """Customers in a list that the console does not page through."""
 
-_DAY = datetime.timedelta(days=1)
+DAY = datetime.timedelta(days=1)
 
 
 class MemberListParams(Paged):
@@ -98,8 +98,8 @@ async def message_lists(call: Call, params: MessageParams) -> Any:
     wanted = lists.Search(
         content_type=choice(params.content_type),
         text=html.escape(params.search_text, quote=False),
-        since=_time(params.start_date, servicer.zone, datetime.timedelta()),
-        until=_time(params.end_date, servicer.zone, _DAY),
+        since=moment(params.start_date, servicer.zone, datetime.timedelta()),
+        until=moment(params.end_date, servicer.zone, DAY),
     )
     size = limit_of(params.page_size, LIST_SIZE)
     offset = (params.page_number - 1) * size
@@ -122,7 +122,7 @@ def choice(word: str) -> int | None:
     return number if word else None
 
 
-def _time(word: str, zone: datetime.tzinfo, length: datetime.timedelta) -> int:
+def moment(word: str, zone: datetime.tzinfo, length: datetime.timedelta) -> int:
     """Unix time of a day, with or without a time of day; 0 for none.
 
     Args:
@@ -133,10 +133,10 @@ def _time(word: str, zone: datetime.tzinfo, length: datetime.timedelta) -> int:
     if not word:
         return 0
     try:
-        moment = datetime.datetime.fromisoformat(word).replace(tzinfo=zone)
+        time = datetime.datetime.fromisoformat(word).replace(tzinfo=zone)
         if len(word) <= len("2021-03-17") and length:
-            moment += length - datetime.timedelta(seconds=1)
-        return min(max(int(moment.timestamp()), 1), 2**31 - 1)
+            time += length - datetime.timedelta(seconds=1)
+        return min(max(int(time.timestamp()), 1), 2**31 - 1)
     except (ValueError, OverflowError):
         raise Refused("参数错误", PARAMETER_ERROR) from None
 

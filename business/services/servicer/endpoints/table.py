@@ -84,6 +84,7 @@ class Endpoint:
         handler: returns the data of a success, a ``Reply``, or a whole response.
         takes_file: whether a file is uploaded to it, in the multipart field ``file``.
         spelling: the path as it is written in documents.
+        files: content types of the file that a success is, for ``data`` bytes; empty: an envelope.
     """
 
     path: str
@@ -95,6 +96,7 @@ class Endpoint:
     handler: Handler
     takes_file: bool
     spelling: str
+    files: tuple[str, ...] = ()
 
 
 class Declarations:
@@ -124,6 +126,7 @@ class Declarations:
         changes: bool = False,
         family: Family | None = None,
         takes_file: bool = False,
+        files: Iterable[str] = (),
     ) -> Callable[[Callable[[Call, P], Awaitable[Any]]], Callable[[Call, P], Awaitable[Any]]]:
         """Declare the decorated function as the endpoint ``path`` (``controller/action``).
 
@@ -134,6 +137,7 @@ class Declarations:
             changes: see ``Endpoint``, likewise of the others.
             family: where it is not that of the module.
             takes_file: whether a file comes with it.
+            files: content types of the file that is the answer.
         """
 
         def declare(
@@ -149,6 +153,7 @@ class Declarations:
                 handler,
                 takes_file,
                 f"{self._module}/{path}",
+                tuple(files),
             )
             self._rows.append(row)
             return handler

@@ -110,6 +110,7 @@ dialogue = Table(
     _flag("recalled"),
     Index(f"{PREFIX}index_create_day", "create_day"),
     Index(f"{PREFIX}ix_dialogue_conversation", "shop_id", "member_id", "id"),
+    Index(f"{PREFIX}ix_dialogue_time", "shop_id", "add_time", "id"),
     Index(f"{PREFIX}ix_dialogue_unread", "shop_id", "type", "read", "member_id"),
     Index(f"{PREFIX}ix_dialogue_member_unread", "member_id", "type", "read", "shop_id"),
     sqlite_autoincrement=True,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import aiohttp
 import jsonschema_rs
 
 from business.services.servicer.openapi import document
@@ -28,6 +30,12 @@ _MODELS = {
 _VALIDATORS: dict[str, jsonschema_rs.Draft202012Validator] = {}
 
 
+async def body_of(response: aiohttp.ClientResponse) -> Any:
+    """What an answer holds: JSON, or the text of a file."""
+    text = await response.text()
+    return json.loads(text) if response.content_type == "application/json" else text
+
+
 def check(operation: Json, status: int, content_type: str, body: Any) -> None:
     """See that an answer is one of those that an operation describes.
 
@@ -35,13 +43,13 @@ def check(operation: Json, status: int, content_type: str, body: Any) -> None:
         operation: of the document.
         status: of the answer.
         content_type: likewise.
-        body: its JSON.
+        body: its JSON, or its text.
     """
     name = operation["operationId"]
     responses = operation["responses"]
     answer = responses.get(str(status), responses["default"])
     assert content_type in answer["content"], (name, status, content_type)
-    key = f"{name} {status}"
+    key = f"{name} {status} {content_type}"
     if key not in _VALIDATORS:
         schema = {**answer["content"][content_type]["schema"], "components": {"schemas": _MODELS}}
         _VALIDATORS[key] = jsonschema_rs.Draft202012Validator(schema)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from .base import Data, Id
+from .chat import Widget
 
 
 class Me(Data):
@@ -16,3 +17,9 @@ class Me(Data):
     site_id: Id
     site_name: str
     time_zone: str
+
+
+class WidgetSettings(Widget):
+    """How a shop has its chat look. Texts that are empty are the chat's own."""
+
+    site_id: Id

@@ -126,7 +126,12 @@ class Widget(Data):
     title: str
     greeting: str
     offline: Annotated[str, Field(description="Shown while no agent is there.")]
+    title_en: Annotated[str, Field(description="For pages in English; empty: the other one.")]
+    greeting_en: str
+    offline_en: str
     position: Literal["left", "right"]
+    offset_x: Annotated[int, Field(ge=0, description="Pixels between launcher and that side.")]
+    offset_y: Annotated[int, Field(ge=0, description="Pixels between launcher and bottom.")]
 
 
 class Config(Data):

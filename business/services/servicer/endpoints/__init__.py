@@ -15,6 +15,7 @@ from . import (
     storefront,
     upload,
     visitor,
+    widget,
 )
 from .table import Endpoint, Table
 
@@ -33,6 +34,7 @@ TABLE = Table(
         *older_office.endpoints,
         *back_office.endpoints,
         *history.endpoints,
+        *widget.endpoints,
         *visitor.endpoints,
         *storefront.endpoints,
     ]

@@ -18,7 +18,7 @@ from ..params import JsonText, Number, Paged, Params, Text, Word, limit_of
 from ..push import agent_uid, customer_uid
 from ..shop.interface import Site
 from ..sockets import Socket
-from ..store import conversations, dialogues, replies
+from ..store import conversations, dialogues, office, replies
 from ..store.dialogues import Side
 from ..widget import widget_of
 from .table import Call, Caller, Declarations
@@ -144,6 +144,9 @@ async def config(call: Call, params: SiteParams) -> Any:
     servicer = call.servicer
     site = await _site(call, params.site_id, Refused.in_data(NO_SHOP))
     reached = await client_config(servicer, call.request, site.site_id)
+    own = await servicer.database.read(
+        lambda c: office.get_config(c, site.site_id, office.WIDGET_CONFIG)
+    )
     return {
         "site_id": site.site_id,
         "site_name": site.site_name,
@@ -152,7 +155,7 @@ async def config(call: Call, params: SiteParams) -> Any:
         "visitors": servicer.visitors.is_open,
         "online_count": await _online_count(call, site.site_id),
         "recall_window": servicer.signals.recall_window,
-        "widget": widget_of({}),
+        "widget": widget_of(own),
     }
 
 

@@ -29,6 +29,9 @@ SERVICER_CONFIG = "SERVICER_CONFIG"
 SHOP_CONFIG = "SRRVICER_ROOT_CONFIG"
 """Key of what a shop has set, spelled as ever."""
 
+WIDGET_CONFIG = "WIDGET_CONFIG"
+"""Key of how a shop has its chat look."""
+
 
 def _page(
     connection: Connection, query: Select[Any], order: Any, offset: int, limit: int

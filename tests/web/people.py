@@ -103,6 +103,12 @@ class ChatPage:
         await expect(page.get_by_label("Write a message")).to_be_enabled()
         return cls(page, visitor)
 
+    async def visitor_id(self) -> int:
+        """Who the visitor is, by the token that the browser keeps."""
+        script = """() => Number(JSON.parse(atob(
+            localStorage.getItem("kefu.servicer.visitor").split(".")[1])).sub)"""
+        return int(await self.page.evaluate(script))
+
     async def say(self, text: str) -> None:
         """Write something and send it with Enter."""
         box = self.page.get_by_label("Write a message")

@@ -10,15 +10,14 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from tests.business.services.servicer.support import Agent, Desk, members, sign
+from tests.business.services.servicer.support import Agent, Desk, members
 from tests.support.browser import visit
 from tests.support.stack import Stack
 
+from .agents import CAPS, answer, frame, greet
 from .people import ChatPage, picture
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-CAPS = "read,typing,recall"
 
 EVIL = (
     '<img src=x onerror="document.title=\'caught\'"><script>document.title="caught"</script>'
@@ -36,39 +35,6 @@ async def desk(stack: Stack) -> AsyncIterator[Desk]:
 async def alice(desk: Desk) -> AsyncIterator[Agent]:
     async with desk.agent("alice", caps=CAPS) as alice:
         yield alice
-
-
-async def answer(agent: Agent, member_id: int, text: str = "", **params: object) -> None:
-    """The agent says something."""
-    if text:
-        params |= {"servicer_say": text, "format": "text"}
-    said = await agent.call("chat/answer", member_id=member_id, **params)
-    assert said["code"] == 0, said
-
-
-async def frame(agent: Agent, kind: str, **fields: object) -> dict[str, object]:
-    """The data of the agent's next frame of that type with these values; others are passed over."""
-    while True:
-        received = await agent.socket.recv_json()
-        data = received["data"]
-        assert isinstance(data, dict)
-        if received["type"] == kind and fields.items() <= data.items():
-            return data
-
-
-async def greet(desk: Desk) -> int:
-    """A member has said something to the shop, and may be answered from then on. Returns who."""
-    member_id = next(members)
-    values = {"token": sign(member_id), "site_id": 1, "message": "hello", "format": "text"}
-    assert (await desk.customer_call("say", values))["code"] == 0
-    return member_id
-
-
-async def visitor_id(chat: ChatPage) -> int:
-    """Who the visitor in this browser is."""
-    script = """() => Number(JSON.parse(atob(
-        localStorage.getItem("kefu.servicer.visitor").split(".")[1])).sub)"""
-    return int(await chat.page.evaluate(script))
 
 
 async def transfer(page: Page, paths: list[Path], selector: str, event: str) -> None:
@@ -100,7 +66,7 @@ async def test_a_visitor_talks(stack: Stack, browser: Browser, alice: Agent) -> 
         await expect(chat.page.get_by_text("Hello! How can we help you?")).to_be_visible()
         await chat.say("who am I?")
         await expect(chat.own("who am I?").get_by_text("Delivered")).to_have_count(1)
-        member_id = await visitor_id(chat)
+        member_id = await chat.visitor_id()
         assert member_id >= 1_000_000_000
         await frame(alice, "string", member_id=member_id, message="who am I?")
         await answer(alice, member_id, "a visitor")
@@ -109,7 +75,7 @@ async def test_a_visitor_talks(stack: Stack, browser: Browser, alice: Agent) -> 
         assert await face.evaluate("image => image.complete && image.naturalWidth > 0")
         await chat.page.reload()
         await expect(chat.message("a visitor")).to_be_visible()
-        assert await visitor_id(chat) == member_id
+        assert await chat.visitor_id() == member_id
         assert await chat.texts() == ["who am I?", "a visitor"]
         assert await home.context.cookies() == []
 
@@ -395,7 +361,7 @@ async def test_several_tabs(stack: Stack, browser: Browser, alice: Agent) -> Non
         await expect(second.message("from the first")).to_be_visible()
         await second.say("from the second")
         await frame(alice, "string", message="from the second")
-        await answer(alice, await visitor_id(first), "to both")
+        await answer(alice, await first.visitor_id(), "to both")
         words = ["from the first", "from the second", "to both"]
         for chat in (first, second):
             await expect(chat.message("to both")).to_be_visible()

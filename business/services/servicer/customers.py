@@ -18,8 +18,10 @@ from shared.errors import GatewayError
 from .assignment import choose
 from .capabilities import Capability
 from .envelope import Refused
+from .handover import hand_over
 from .messages import arrival, taken
 from .push import Frame, Push, agent_uid, customer_uid, frame
+from .shop.interface import Site
 from .sockets import Socket
 from .store import conversations, dialogues, pairs
 from .store.agents import Agent
@@ -154,24 +156,28 @@ class Customers:
         if not ids:
             return None
         card = await self._servicer.card(member_id)
+        site = await self._servicer.shop.site(agent.site_id) or Site(agent.site_id, "", "")
         now = self._servicer.now()
 
         def unit(connection: Connection) -> bool:
             conversation = conversations.lock(connection, agent.site_id, member_id, now)
             pair = pairs.find(connection, agent.uid, member_id)
-            if pair is not None and pair["online"]:
+            is_there = pair is not None and pair["online"]
+            if is_there and not conversation.waiting_id:
                 return False
-            pairs.connect(
-                connection,
-                pair,
-                card,
-                site_id=agent.site_id,
-                servicer_id=agent.uid,
-                client_id=ids[-1],
-                now=now,
-            )
+            if not is_there:
+                pairs.connect(
+                    connection,
+                    pair,
+                    card,
+                    site_id=agent.site_id,
+                    servicer_id=agent.uid,
+                    client_id=ids[-1],
+                    now=now,
+                )
+            # Whoever takes a customer has what they said on the screen.
+            hand_over(connection, conversation, site, member_id, agent.uid)
             conversation.servicer_id = agent.uid
-            conversation.silent_since = 0
             conversations.save(connection, conversation)
             return True
 

@@ -90,6 +90,7 @@ class Talk(Data):
     servicer_id: Id
     online: Flag
     unread: Count
+    last_id: Annotated[Id, Field(description="Of the last message.")]
     unassigned: Annotated[int, Field(ge=0, le=1, description="1: no agent has got it yet.")]
     recalled: Flag = 0
 

@@ -60,8 +60,9 @@ def of_shop(
         limit: most rows.
 
     Returns:
-        Of each conversation the member, the last message, ``online``, ``unread`` (how many messages
-        of the customer nobody has read) and ``unassigned`` (1: no agent has got it yet).
+        Of each conversation the member, the last message and its ``last_id``, ``online``,
+        ``unread`` (how many messages of the customer nobody has read) and ``unassigned`` (1: no
+        agent has got it yet).
     """
     wanted = (conversation.c.shop_id == site_id) & (conversation.c.last_id > 0)
     if name:
@@ -95,6 +96,7 @@ def _show(connection: Connection, site_id: int, query: Select[Any]) -> list[Row]
             **{name: last[talk.last_id][name] for name in _LAST},
             "online": int(talk.member_id in there),
             "unread": counts.get(talk.member_id, 0),
+            "last_id": talk.last_id,
             "unassigned": int(talk.waiting_id > 0),
         }
         for talk in talks

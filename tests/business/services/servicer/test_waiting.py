@@ -147,6 +147,19 @@ async def test_an_answer_ends_the_wait(desk: Desk) -> None:
             await bob.nothing()
 
 
+async def test_taking_a_customer_ends_the_wait(desk: Desk) -> None:
+    """What was said is that agent's, and nobody else is given it."""
+    async with desk.agent("alice", bind=False) as alice, desk.customer() as customer:
+        await customer.bind()
+        await say(customer, "anybody?")
+        taken = await alice.call("chat/bindMember", member_id=customer.member_id)
+        assert taken["data"] == {"servicer_id": alice.uid}
+        [row] = desk.rows("SELECT * FROM servicer_dialogue WHERE member_id = ?", customer.member_id)
+        assert row["servicer_id"] == alice.uid
+        async with desk.agent("bob") as bob:
+            await bob.nothing()
+
+
 async def test_what_waits_comes_before_what_is_said_next(desk: Desk) -> None:
     """Where an agent is there and what waits was not delivered yet."""
     async with desk.agent("alice") as alice, desk.customer() as customer:

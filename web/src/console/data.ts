@@ -18,6 +18,7 @@ export interface Me {
 
 /** The last message of a conversation, as lists show it. */
 export interface Last {
+  id: number;
   add_time: number;
   content_type: Kind;
   consumer_say: string;
@@ -28,7 +29,8 @@ export interface Last {
 }
 
 /** A row of `index/memberList`. */
-export interface TalkRow extends Last {
+export interface TalkRow extends Omit<Last, "id"> {
+  last_id: number;
   member_id: number;
   member_name: string;
   headimg: string;

@@ -23,7 +23,7 @@ export interface Talk {
   readonly last: Last | null;
   /** Unix time, seconds, of the last message, else of the customer's coming. */
   readonly time: number;
-  /** Of the last message that was pushed, 0 for none. */
+  /** Of the last message that is counted, 0 for none. */
   readonly last_id: number;
 }
 
@@ -195,14 +195,15 @@ export class Conversations {
   arrived(pair: PairRow): void {
     const said = pair.last_dialog && !Array.isArray(pair.last_dialog) ? pair.last_dialog : null;
     const talk = this.talks.get(pair.member_id);
-    const isNewer = said !== null && said.id > (talk?.last_id ?? 0);
+    const isNewer = said !== null && said.id > (talk?.last?.id ?? 0);
     this.change(pair.member_id, {
       name: pair.member_name,
       headimg: pair.headimg,
       online: pair.online === 1,
       servicer_id: pair.servicer_id,
       unassigned: false,
-      ...(isNewer && { last: said, last_id: said.id, time: said.add_time }),
+      // It is not counted: where nobody had it, it is pushed after this.
+      ...(isNewer && { last: said, time: said.add_time }),
       ...(!talk && !said && { time: pair.last_online_time }),
     });
   }
@@ -217,13 +218,14 @@ export class Conversations {
 
   recalled(memberId: number, id: number): void {
     const talk = this.talks.get(memberId);
-    if (talk?.last && talk.last_id === id)
+    if (talk?.last?.id === id)
       this.change(memberId, { last: { ...talk.last, recalled: 1 } });
   }
 
   /** This agent has taken a customer. */
   taken(memberId: number): void {
     this.reopen(memberId);
+    if (this.talks.get(memberId)?.unassigned) this.unassignedCount.value -= 1;
     this.change(memberId, { servicer_id: this.me.servicer_id, unassigned: false });
   }
 
@@ -262,12 +264,11 @@ export class Conversations {
     const talk = this.talks.get(row.member_id);
     const from = fromRow(row);
     // A push may have come while the answer was on its way.
-    if (talk && talk.time > from.time) return;
-    const isSame = talk?.time === from.time;
-    const last_id = isSame ? talk.last_id : 0;
+    if (talk && talk.last_id > from.last_id) return;
+    const isSame = talk?.last_id === from.last_id;
     // Which agent has a customer who has said nothing since is known from `connect` only.
     const servicer_id = isSame && talk.online ? talk.servicer_id : from.servicer_id;
-    this.talks.set(row.member_id, { ...from, last_id, servicer_id });
+    this.talks.set(row.member_id, { ...from, servicer_id });
   }
 
   private change(memberId: number, change: Partial<Talk>): void {
@@ -288,9 +289,9 @@ function fromRow(row: TalkRow): Talk {
     unread: row.unread,
     unassigned: row.unassigned === 1,
     servicer_id: row.servicer_id,
-    last: row,
+    last: { ...row, id: row.last_id },
     time: row.add_time,
-    last_id: 0,
+    last_id: row.last_id,
   };
 }
 

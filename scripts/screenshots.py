@@ -200,7 +200,7 @@ async def chat(desk: Desk, browser: Browser) -> None:
             await shoot(page, name)
     async with visit(browser, **DESKTOP) as visitor:
         page = await visitor.open(f"{desk.stack.http_url}/demo")
-        await page.get_by_role("button", name="张三").click()
+        await page.get_by_role("radio", name="张三").check()
         await page.locator("iframe").first.wait_for(state="attached")
         await page.evaluate("window.kefu.open()")
         frame = page.frame_locator("iframe")
@@ -239,7 +239,9 @@ async def main() -> int:
                 await chat(desk, browser)
                 for back in BACKS:
                     await back_office(desk, browser, back)
-            await console(desk, browser)
+            async with desk.customer(1) as customer:  # who has stayed, while alice comes back
+                await customer.bind()
+                await console(desk, browser)
     return 0
 
 

@@ -284,6 +284,7 @@ export class Chat {
         break;
       case "close":
         this.state.hasEnded = true;
+        this.showTyping(false);
         this.socket.stop();
         break;
     }

@@ -2,7 +2,7 @@
 
 import { computed, reactive, watch } from "vue";
 
-import { legibleOn, parseColour, textOn } from "@/shared/colour";
+import { groundOf, legibleOn, parseColour, textOn } from "@/shared/colour";
 
 import { Chat } from "./chat";
 import { draft } from "./compose";
@@ -66,6 +66,7 @@ function number(text: string | null): number {
 
 /** Begin: learn of the shop, and connect when it is known who the customer is. */
 export function setUp(): void {
+  paint();
   const lang = query.get("lang");
   if (isLocale(lang) && !chosenLocale()) texts.use(lang);
   document.addEventListener("visibilitychange", () => (view.isVisible = !document.hidden));
@@ -154,15 +155,15 @@ function showTitle(): void {
 }
 
 function colour(): string {
-  if (parseColour(wantedColour)) return wantedColour;
-  const set = chat.config.current?.widget.color ?? "";
-  return parseColour(set) ? set : "#2563eb";
+  const wanted = [wantedColour, chat.config.current?.widget.color ?? ""].find(parseColour);
+  return groundOf(wanted ?? "#2563eb");
 }
 
 /** The shop's colour, and those of its kind that texts can be read in. */
 export function paint(): void {
   const root = document.documentElement;
-  const ground = root.classList.contains("dark") ? "#161d28" : "#ffffff";
+  // Of the grounds in base.css the one that is nearest to the texts on it.
+  const ground = root.classList.contains("dark") ? "#1e2734" : "#f1f4f8";
   const own = colour();
   root.style.setProperty("--accent", own);
   root.style.setProperty("--on-accent", textOn(own));

@@ -37,6 +37,12 @@ export function textOn(colour: string): string {
     : "#0f141e";
 }
 
+/** The colour, or a slightly darker one where neither white nor ink could be read on it. */
+export function groundOf(colour: string): string {
+  const legible = contrast(parseColour(colour) ?? INK, parseColour(textOn(colour)) ?? WHITE);
+  return legible >= LEGIBLE ? colour : legibleOn(colour, "#ffffff");
+}
+
 /** The colour, or a darker or lighter one of its kind that can be read on `ground`. */
 export function legibleOn(colour: string, ground: string): string {
   const under = parseColour(ground) ?? WHITE;

@@ -11,6 +11,7 @@ from shared.errors import GatewayError
 
 from .doors import AGENT, PLATFORM, SHOP
 from .endpoints import TABLE, Endpoint
+from .endpoints.storefront import CONTROLLERS
 from .endpoints.table import Call, Caller
 from .envelope import Busy, Forbidden, Refused, Reply, TooLarge, failure, respond, success
 from .identity import NAME
@@ -128,8 +129,21 @@ def path_of_script(request: web.Request) -> str:
     Raises:
         web.HTTPNotFound: it is not one of this service.
     """
-    path = request.match_info.get("path", "") or request.query.get("s", "")
-    name, _, rest = path.strip("/").partition("/")
-    if name != NAME:
+    path = (request.match_info.get("path", "") or request.query.get("s", "")).strip("/")
+    name, _, rest = path.partition("/")
+    return rest if name == NAME else path_of_shop(path)
+
+
+def path_of_shop(path: str) -> str:
+    """The endpoint of a path of the shop that is also answered here (CONTRACT 3.15).
+
+    Args:
+        path: ``api/controller/action``, as the client wrote it.
+
+    Raises:
+        web.HTTPNotFound: it is none of these.
+    """
+    module, _, rest = path.partition("/")
+    if module != "api" or rest.partition("/")[0].lower() not in CONTROLLERS:
         raise web.HTTPNotFound
-    return rest
+    return path

@@ -10,8 +10,7 @@ from aiohttp import web
 from business.http import GATEWAY, SETTINGS, TROUBLES
 
 from .demonstration import demo_picture, demo_shop, demo_token
-from .dispatch import dispatch, path_of_script
-from .endpoints.storefront import CONTROLLERS
+from .dispatch import dispatch, path_of_script, path_of_shop
 from .openapi import document_text, reference
 from .pages import asset, widget
 from .running import running, set_running
@@ -127,14 +126,12 @@ async def picture(request: web.Request) -> web.StreamResponse:
 @_both(root_routes, "/api/{controller}/{action}")
 async def storefront(request: web.Request) -> web.StreamResponse:
     """``/api/shop/info`` and others that customers' pages ask the shop for."""
-    controller = request.match_info["controller"]
-    if controller.lower() not in CONTROLLERS:
-        raise web.HTTPNotFound
-    return await dispatch(running(), request, f"api/{controller}/{request.match_info['action']}")
+    path = path_of_shop("api/{controller}/{action}".format_map(request.match_info))
+    return await dispatch(running(), request, path)
 
 
 @_both(root_routes, "/index.php")
 @_both(root_routes, "/index.php/{path:.*}")
 async def script(request: web.Request) -> web.StreamResponse:
-    """``/index.php/<name>/...`` and ``/index.php?s=/<name>/...``"""
+    """``/index.php/<name>/...`` and ``/index.php?s=/<name>/...``, also of what the shop is asked"""
     return await dispatch(running(), request, path_of_script(request))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import Connection
@@ -68,6 +69,7 @@ class Sessions:
         self._captcha_after = captcha_after
         self._is_demo = is_demo
         self._cache: dict[str, tuple[Login | None, float]] = {}
+        self._checking: Counter[str] = Counter()
 
     async def check(
         self,
@@ -91,6 +93,18 @@ class Sessions:
                 many that a captcha is needed.
         """
         username = username[:MAX_USERNAME]
+        subject = f"u:{username}"
+        self._checking[subject] += 1
+        try:
+            return await self._check(username, password, address, role, captcha)
+        finally:
+            self._checking[subject] -= 1
+            if not self._checking[subject]:
+                del self._checking[subject]
+
+    async def _check(
+        self, username: str, password: str, address: str, role: Role, captcha: tuple[str, str]
+    ) -> Account:
         servicer = self._servicer
         now = servicer.now()
         weights = {f"u:{username}": 1, f"a:{address}": ADDRESS_FACTOR}
@@ -104,6 +118,8 @@ class Sessions:
             )
 
         account, failed = await servicer.database.read(query)
+        # Guesses that are sent together are no failures yet, but each may become one.
+        failed[f"u:{username}"] = failed.get(f"u:{username}", 0) + self._checking[f"u:{username}"] - 1
 
         def has_had(failures: int) -> bool:
             counts = ((failed.get(subject, 0), weight) for subject, weight in weights.items())

@@ -143,10 +143,13 @@ def moment(word: str, zone: datetime.tzinfo, length: datetime.timedelta) -> int:
 
 @OTHERS.add("member/info", MemberParams, console.MemberInfo)
 async def member_info(call: Call, params: MemberParams) -> Any:
-    """A customer, as the shop knows them."""
-    member_id = await linked(call, params.member_id)
+    """A customer, as the shop knows them. Of a member of the platform who was only written to,
+    nothing but the name: else an agent could write to all of them, and know them all."""
+    member_id, site_id = await linked(call, params.member_id), call.by.agent.site_id
     card = await call.servicer.card(member_id)
-    member = await call.servicer.shop.member(member_id)
+    member = None
+    if await call.servicer.database.read(lambda c: conversations.has_come(c, site_id, member_id)):
+        member = await call.servicer.shop.member(member_id)
     balances = (member.balance, member.balance_money) if member else ("0.00", "0.00")
     return {
         "member_id": member_id,

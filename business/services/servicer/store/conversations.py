@@ -156,6 +156,12 @@ def is_linked(connection: Connection, site_id: int, member_id: int) -> bool:
     )
 
 
+def has_come(connection: Connection, site_id: int, member_id: int) -> bool:
+    """Whether this member has come to this shop, or said something to it, of itself."""
+    which = {"site": site_id, "member": member_id}
+    return connection.execute(_IS_LINKED.where(table.c.member_time > 0), which).first() is not None
+
+
 def card(connection: Connection, member_id: int) -> Card | None:
     """How a member was called when last heard of; None: nobody of that id was."""
     query = select(table.c.member_name, table.c.headimg).where(

@@ -177,6 +177,18 @@ async def test_member_info(desk: Desk) -> None:
         assert (info["nickname"], info["mobile"]) == (f"会员{unknown.member_id}", "")
 
 
+async def test_member_info_is_not_had_by_writing(desk: Desk) -> None:
+    """An agent who writes to a member of the platform learns the name, and the rest only when the
+    member has come."""
+    async with desk.agent("carol") as carol, desk.customer(2) as customer:
+        await carol.call("chat/answer", member_id=2, servicer_say="buy now")
+        info = (await carol.call("member/info", member_id=2))["data"]
+        assert (info["nickname"], info["mobile"], info["balance"]) == ("李四", "", "0.00")
+        await customer.call("say", message="what?", site_id=2)
+        info = (await carol.call("member/info", member_id=2))["data"]
+        assert info["mobile"] == "13800000002"
+
+
 async def test_goods_of_the_shop(desk: Desk) -> None:
     """Those of the agent's own shop only, by part of the name, state and kind."""
     async with desk.agent("alice") as alice, desk.agent("carol") as carol:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .support import SETTINGS, Desk
+from .support import SETTINGS, Desk, together
 
 LOGIN = "/servicer/servicer/login/login"
 
@@ -132,6 +132,15 @@ class TestFailures:
                 await alice.login("wrong")
             alice.username = "alice"
             assert (await alice.login())["message"] == "登录失败次数过多，请稍后再试"
+
+
+    async def test_guesses_that_are_sent_together_are_as_many(self, own_desk: Desk) -> None:
+        """Before the first of them is known to be wrong, the others count."""
+        async with own_desk.agent("bob", bind=False) as bob:
+            answers = await together(*(bob.login(f"wrong{i}") for i in range(20)))
+            tried = [a for a in answers if a["message"] == "账号或密码错误"]
+            assert len(tried) <= 3
+            assert len(own_desk.rows("SELECT 1 FROM servicer_login_failure")) == 2 * len(tried)
 
 
 class TestNoDemo:

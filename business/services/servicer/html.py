@@ -32,6 +32,11 @@ _EMOJI = re.compile(r"/emjoy_\d{2}\.(?:gif|png)$", re.ASCII)
 _BLANK = "\u200b\ufeff \t\r\n\xa0"
 _UPLOAD = re.compile(r"/?upload/[\w./-]+\.(?:png|jpe?g|gif|webp)", re.ASCII | re.IGNORECASE)
 _IMAGE = re.compile(r"<img\b[^>]*\bsrc=")
+_LINE = re.compile(
+    r"<(?:div|li|tr|h[1-6])\b[^<>]*>(?:\s*<br\s*/?>(?=\s*</))?", re.ASCII | re.IGNORECASE
+)
+"""The beginning of what browsers show on a line of its own. In texts that are edited in the page
+they put each line into such a tag, an empty one with a break in it."""
 
 
 class Sanitizer:
@@ -54,7 +59,8 @@ class Sanitizer:
 
     def fragment(self, html: str) -> str:
         """The allowed part of an HTML fragment; "" where nothing can be seen of it."""
-        clean = self._fragment.clean(html).strip()
+        lines = _LINE.sub(lambda found: "<br>" if found.start() else "", html.strip())
+        clean = self._fragment.clean(lines).strip()
         return "" if self._is_empty(clean) else clean
 
     def escaped(self, text: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from html.parser import HTMLParser
 
 import pytest
 
 from business.services.servicer.html import MAX_LENGTH, Sanitizer
+from tests.support.timing import SECOND
 
 ALLOWED = {"p": set(), "br": set(), "span": set(), "img": {"src"}, "a": {"href", "rel"}}
 
@@ -106,6 +108,31 @@ def test_nothing_that_does_anything_is_left(html: str) -> None:
 def test_what_clients_send_is_kept(html: str) -> None:
     """Verbatim."""
     assert Sanitizer().fragment(html) == html
+
+
+@pytest.mark.parametrize(
+    ("html", "clean"),
+    [
+        ("one<div>two</div>", "one<br>two"),
+        ("<div>one</div><div>two</div>", "one<br>two"),
+        ("one<div><br></div><DIV class='x'>two<br/></DIV>", "one<br><br>two<br>"),
+        (" <div>alone</div> ", "alone"),
+        ("<ul><li>one</li><li>two</li></ul>", "<br>one<br>two"),
+        ("<divine>one</divine>", "one"),
+    ],
+)
+def test_lines_stay_lines(html: str, clean: str) -> None:
+    """Also where each has a tag of its own that is not kept."""
+    assert Sanitizer().fragment(html) == clean
+    assert Sanitizer().text(clean).split() == clean.replace("<br>", " ").split()
+
+
+def test_tags_that_never_end_take_no_time() -> None:
+    """However many of them there are."""
+    start = time.perf_counter()
+    Sanitizer().fragment("<div " * 12_800)
+    Sanitizer().fragment("<div>" + "<br " * 12_800)
+    assert time.perf_counter() - start < 1.0 * SECOND
 
 
 def test_images_of_configured_hosts() -> None:

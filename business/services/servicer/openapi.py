@@ -1,12 +1,12 @@
-"""The OpenAPI document of all endpoints, made from their table, and a page to read it on."""
+"""The OpenAPI document of all endpoints, made from their table."""
 
 from __future__ import annotations
 
 import functools
-import html
 import inspect
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -23,14 +23,14 @@ from .identity import NAME, ORIGINAL
 
 Json = dict[str, Any]
 
-_CALLERS = {
+CALLERS = {
     Caller.CUSTOMER: "customers with a token",
     Caller.AGENT: "agents who are logged in",
     Caller.SHOP: "the back office of a shop",
     Caller.PLATFORM: "the back office of the platform",
     Caller.ANYBODY: "anybody",
 }
-_MODULES = {
+MODULES = {
     "api": "Customers' pages",
     "servicer": "The agents' console",
     "shop": "The back office of a shop",
@@ -39,7 +39,7 @@ _MODULES = {
 _WITH_COOKIES = (Caller.AGENT, Caller.SHOP, Caller.PLATFORM)
 _FORMS = ("application/x-www-form-urlencoded", "application/json")
 _TEXT = {"type": "string"}
-_SUCCESSES: dict[Family, str] = {
+SUCCESSES: dict[Family, str] = {
     Family.CUSTOMER: "CustomerSuccess",
     Family.RESULT: "AgentSuccess",
     Family.MODEL: "AgentSuccess",
@@ -57,7 +57,7 @@ _CUSTOMER = {
     "refreshtoken": {"type": "string", "description": "Instead of one that ends soon."},
 }
 _AGENT = {"msg": _TEXT, "message": {"type": "string", "description": "The same as `msg`."}}
-_ENVELOPES: Json = {
+ENVELOPES: Json = {
     "CustomerSuccess": {
         "type": "object",
         "description": "What customers' pages get. `data` is of the endpoint.",
@@ -100,18 +100,18 @@ _ENVELOPES: Json = {
 
 def document() -> Json:
     """The OpenAPI document, version 3.1."""
-    data, models = _data()
+    data, models = data_schemas()
     return {
         "openapi": "3.1.0",
-        "info": {"title": f"kefu: {NAME}", "version": version(), "description": _ABOUT},
-        "tags": [{"name": tag, "description": text} for tag, text in _MODULES.items()],
+        "info": {"title": f"kefu: {NAME}", "version": version(), "description": ABOUT},
+        "tags": [{"name": tag, "description": text} for tag, text in MODULES.items()],
         "paths": {
             path: _methods(path, row, data.get(row.path, {}))
             for row in TABLE
-            for path in _paths(row)
+            for path in paths_of(row)
         },
         "components": {
-            "schemas": {**_ENVELOPES, **models},
+            "schemas": {**ENVELOPES, **models},
             "securitySchemes": _security_schemes(),
         },
     }
@@ -123,7 +123,7 @@ def document_text() -> str:
     return json.dumps(document(), ensure_ascii=False)
 
 
-def _data() -> tuple[dict[str, Json], Json]:
+def data_schemas() -> tuple[dict[str, Json], Json]:
     """The schema of each endpoint's data by its path, and the models that these refer to."""
     adapters: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = [
         (row.path, "validation", TypeAdapter(row.data)) for row in TABLE if not row.files
@@ -146,7 +146,7 @@ def _without_titles(schema: Any) -> Any:
     }
 
 
-_ABOUT = """\
+ABOUT = """\
 Names of endpoints are taken in any case, with or without `.html`, by GET and by POST. Parameters
 come in the query, in a form, or as a JSON object, whatever the header says; a number may be a text,
 and nothing, `null` and `undefined` are 0. What is not named here is ignored. Refusals have status
@@ -160,7 +160,8 @@ def _security_schemes() -> Json:
     return schemes
 
 
-def _paths(row: Endpoint) -> Iterable[str]:
+def paths_of(row: Endpoint) -> Iterable[str]:
+    """Where an endpoint is, its own path first."""
     yield f"/{NAME}/{row.spelling}"
     module, controller, _ = row.path.split("/")
     if NAME == ORIGINAL and module == "api" and controller in CONTROLLERS:
@@ -168,7 +169,7 @@ def _paths(row: Endpoint) -> Iterable[str]:
 
 
 def _methods(path: str, row: Endpoint, data: Json) -> Json:
-    fields = _fields(row)
+    fields = fields_of(row)
     query = [
         {"name": name, "in": "query", "required": False, "schema": schema}
         for name, schema in fields.items()
@@ -190,8 +191,8 @@ def _operation(method: str, path: str, row: Endpoint, data: Json) -> Json:
     operation: Json = {
         "operationId": f"{method}{path.replace('/', '_')}",
         "tags": [row.path.partition("/")[0]],
-        "summary": _summary(row),
-        "description": f"For {_CALLERS[row.caller]}. {_about(row)}".strip(),
+        "summary": summary_of(row),
+        "description": f"For {CALLERS[row.caller]}. {about_of(row)}".strip(),
         "responses": _responses(row, data),
     }
     if row.caller is Caller.CUSTOMER:
@@ -212,7 +213,7 @@ def _headers(row: Endpoint) -> list[Json]:
 
 def _responses(row: Endpoint, data: Json) -> Json:
     refusal = _ref(_REFUSALS[row.family])
-    success = {"allOf": [_ref(_SUCCESSES[row.family]), {"properties": {"data": data}}]}
+    success = {"allOf": [_ref(SUCCESSES[row.family]), {"properties": {"data": data}}]}
     answer = refusal if row.files else {"anyOf": [success, refusal]}
     files = {kind.partition(";")[0]: {"schema": {"type": "string"}} for kind in row.files}
     content = {"application/json": {"schema": answer}, **files}
@@ -231,7 +232,7 @@ def _ref(name: str) -> Json:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _fields(row: Endpoint) -> Json:
+def fields_of(row: Endpoint) -> Json:
     """The schema of each parameter."""
     schema = row.params.model_json_schema()
     fields: Json = {}
@@ -240,73 +241,18 @@ def _fields(row: Endpoint) -> Json:
     return fields
 
 
-def _summary(row: Endpoint) -> str:
+def summary_of(row: Endpoint) -> str:
+    """What an endpoint does, in a sentence or two."""
     return inspect.cleandoc(row.handler.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
 
 
-def _about(row: Endpoint) -> str:
+_OF = re.compile(r"Of (``[^`]*``(,| and)? ?)+\.\s*")
+"""How a model of parameters begins that says whose they are."""
+
+
+def about_of(row: Endpoint) -> str:
     """What else the handler and its parameters say of themselves."""
     more = inspect.cleandoc(row.handler.__doc__ or "").partition("\n\n")[2]
-    parameters = inspect.cleandoc(row.params.__dict__.get("__doc__") or "") if _fields(row) else ""
+    parameters = inspect.cleandoc(row.params.__dict__.get("__doc__") or "") if fields_of(row) else ""
+    parameters = _OF.sub("", parameters)
     return " ".join(f"{more} {parameters}".replace("``", "`").split())
-
-
-@functools.cache
-def reference() -> str:
-    """A page with all endpoints, complete. The first call takes a moment."""
-    sections = []
-    for module, title in _MODULES.items():
-        rows = sorted((row for row in TABLE if row.path.startswith(f"{module}/")), key=_path_of)
-        if rows:
-            sections.append(f"<h2>{title}</h2>\n{''.join(map(_entry, rows))}")
-    about = f"<p>{_words(_ABOUT)}</p>"
-    return _PAGE % {"name": html.escape(NAME), "body": about + "\n".join(sections)}
-
-
-def _path_of(row: Endpoint) -> str:
-    return row.path
-
-
-def _entry(row: Endpoint) -> str:
-    paths = "<br>".join(f"<code>{html.escape(path)}</code>" for path in _paths(row))
-    text = f"{_words(_summary(row))} <i>For {_CALLERS[row.caller]}.</i> {_words(_about(row))}"
-    cells = "".join(_row(name, field) for name, field in _fields(row).items())
-    table = f"<table>{cells}</table>" if cells else ""
-    return f"<section><h3>{paths}</h3><p>{text}</p>{table}</section>\n"
-
-
-def _row(name: str, field: Mapping[str, Any]) -> str:
-    default = field.get("default", "")
-    shown = f"default {default}" if default not in ("", 0) else ""
-    kind = html.escape(str(field.get("type", "")))
-    return f"<tr><td><code>{html.escape(name)}</code><td>{kind}<td>{html.escape(shown)}</tr>"
-
-
-def _words(text: str) -> str:
-    """A text whose backticks mark code."""
-    parts = html.escape(text.replace("``", "`"), quote=False).split("`")
-    return "".join(
-        f"<code>{part}</code>" if index % 2 else part for index, part in enumerate(parts)
-    )
-
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>kefu: %(name)s</title>
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
-section { border-top: 1px solid #ccc }
-h3 { font-size: 1rem; font-weight: 600 }
-td { padding: 0 1.5rem 0 0 }
-</style>
-</head>
-<body>
-<h1>%(name)s: endpoints</h1>
-<p>The same for programs: <a href="openapi.json">openapi.json</a></p>
-%(body)s
-</body>
-</html>
-"""

@@ -11,8 +11,9 @@ from business.http import GATEWAY, SETTINGS, TROUBLES
 
 from .demonstration import demo_picture, demo_shop, demo_token
 from .dispatch import dispatch, path_of_script, path_of_shop
-from .openapi import document_text, reference
+from .openapi import document_text
 from .pages import asset, widget
+from .reference import reference
 from .running import running, set_running
 from .service import Servicer
 from .store.watch import watch

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from business.services.servicer.endpoints import TABLE
-from business.services.servicer.openapi import reference
+from business.services.servicer.reference import reference
 
 from .described import DOCUMENT, body_of, check
 from .support import Desk, sign

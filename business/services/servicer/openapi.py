@@ -253,6 +253,8 @@ _OF = re.compile(r"Of (``[^`]*``(,| and)? ?)+\.\s*")
 def about_of(row: Endpoint) -> str:
     """What else the handler and its parameters say of themselves."""
     more = inspect.cleandoc(row.handler.__doc__ or "").partition("\n\n")[2]
-    parameters = inspect.cleandoc(row.params.__dict__.get("__doc__") or "") if fields_of(row) else ""
+    parameters = (
+        inspect.cleandoc(row.params.__dict__.get("__doc__") or "") if fields_of(row) else ""
+    )
     parameters = _OF.sub("", parameters)
     return " ".join(f"{more} {parameters}".replace("``", "`").split())

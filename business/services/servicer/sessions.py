@@ -119,7 +119,9 @@ class Sessions:
 
         account, failed = await servicer.database.read(query)
         # Guesses that are sent together are no failures yet, but each may become one.
-        failed[f"u:{username}"] = failed.get(f"u:{username}", 0) + self._checking[f"u:{username}"] - 1
+        failed[f"u:{username}"] = (
+            failed.get(f"u:{username}", 0) + self._checking[f"u:{username}"] - 1
+        )
 
         def has_had(failures: int) -> bool:
             counts = ((failed.get(subject, 0), weight) for subject, weight in weights.items())

@@ -133,7 +133,6 @@ class TestFailures:
             alice.username = "alice"
             assert (await alice.login())["message"] == "登录失败次数过多，请稍后再试"
 
-
     async def test_guesses_that_are_sent_together_are_as_many(self, own_desk: Desk) -> None:
         """Before the first of them is known to be wrong, the others count."""
         async with own_desk.agent("bob", bind=False) as bob:

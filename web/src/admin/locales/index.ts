@@ -3,9 +3,11 @@
 import * as agents from "./agents";
 import * as common from "./common";
 import * as groups from "./groups";
+import * as history from "./history";
 import * as keywords from "./keywords";
 import * as platform from "./platform";
 import * as quick from "./quick";
+import * as widget from "./widget";
 
 export const zh = {
   ...common.zh,
@@ -13,6 +15,8 @@ export const zh = {
   groups: groups.zh,
   keywords: keywords.zh,
   quick: quick.zh,
+  history: history.zh,
+  widget: widget.zh,
   platform: platform.zh,
 };
 
@@ -22,5 +26,7 @@ export const en: typeof zh = {
   groups: groups.en,
   keywords: keywords.en,
   quick: quick.en,
+  history: history.en,
+  widget: widget.en,
   platform: platform.en,
 };

@@ -27,7 +27,13 @@ export interface Config {
     title: string;
     greeting: string;
     offline: string;
+    /** For pages in English; "": the other one. */
+    title_en: string;
+    greeting_en: string;
+    offline_en: string;
     position: "left" | "right";
+    offset_x: number;
+    offset_y: number;
   };
 }
 

@@ -145,8 +145,9 @@ export function showCard(look: { sku_id?: number; order_id?: number }): void {
 }
 
 export function title(): string {
-  const config = chat.config.current;
-  return config ? config.site_name || ownOr(config.widget.title, "chat") : t("chat");
+  const widget = chat.config.current?.widget;
+  const own = ownOr(widget?.title ?? "", "chat", widget?.title_en);
+  return own === t("chat") ? chat.config.current?.site_name || own : own;
 }
 
 function showTitle(): void {

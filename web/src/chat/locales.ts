@@ -170,7 +170,11 @@ export function translateError(message: string): string {
   return known ? t(known[1]) : message;
 }
 
-/** A text that the shop has set; the one that it has before it sets any is in the page's language. */
-export function ownOr(text: string, key: Key): string {
+/**
+ * A text that the shop has set; the one that it has before it sets any is in the page's language.
+ * `english`: what it has set for pages in English, "" for none.
+ */
+export function ownOr(text: string, key: Key, english = ""): string {
+  if (english && texts.locale === "en") return english;
   return !text || text === zh[key] ? t(key) : text;
 }

@@ -218,8 +218,7 @@ export class Conversations {
 
   recalled(memberId: number, id: number): void {
     const talk = this.talks.get(memberId);
-    if (talk?.last?.id === id)
-      this.change(memberId, { last: { ...talk.last, recalled: 1 } });
+    if (talk?.last?.id === id) this.change(memberId, { last: { ...talk.last, recalled: 1 } });
   }
 
   /** This agent has taken a customer. */

@@ -1,17 +1,26 @@
-"""Who the customer is to the chat: visitors, members, and those whose token has ended."""
+"""Who the customer is to the chat: visitors, members, those whose token has ended; and to whom."""
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
-from tests.business.services.servicer.support import TOKEN_KEY, Agent, Desk, members, sign
+from tests.business.services.servicer.support import (
+    SETTINGS,
+    TOKEN_KEY,
+    Agent,
+    Desk,
+    members,
+    sign,
+)
 from tests.support.browser import visit
-from tests.support.stack import Stack
+from tests.support.stack import ROOT, Stack
 
 from .agents import CAPS, answer, frame, greet
 from .people import ChatPage
@@ -153,3 +162,30 @@ async def test_no_visitors(stack: Stack, browser: Browser, desk: Desk) -> None:
     finally:
         stack.configure({"servicer.visitors": True})
         await stack.business_command("reload")
+
+
+async def test_a_copy_of_the_service(browser: Browser, tmp_path: Path) -> None:
+    """It has a chat of its own, where the same browser is another visitor."""
+    source = ROOT / "business" / "services" / "servicer"
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(source, tmp_path / "services" / "help", ignore=ignore)
+    async with (
+        Stack(tmp_path, settings=SETTINGS, services=[tmp_path / "services"]) as stack,
+        Desk(stack) as desk,
+        Desk(stack, "help") as help_desk,
+        visit(browser) as home,
+        help_desk.agent("alice", caps=CAPS) as alice,
+    ):
+        first = await ChatPage.open(stack, home)
+        await first.say("to the shop")
+        await expect(first.own("to the shop").get_by_text("Sent", exact=True)).to_have_count(1)
+        page = await home.open(f"{stack.http_url}/help/chat?site_id=1")
+        chat = ChatPage(page, home)
+        await expect(page.get_by_role("heading", name="Alice")).to_be_visible()
+        await chat.say("to the help desk")
+        said = await frame(alice, "string", message="to the help desk")
+        await answer(alice, int(said["member_id"]), "here")  # type: ignore[call-overload]
+        await expect(chat.message("here")).to_be_visible()
+        assert await chat.texts() == ["to the help desk", "here"]
+        stored = desk.rows("SELECT message FROM servicer_dialogue")
+        assert [row["message"] for row in stored] == ["to the shop"]

@@ -21,7 +21,7 @@ from .people import ChatPage, picture
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-MAX_WEIGHT = 60 * 1024
+MAX_WEIGHT = 60_000
 """Bytes, gzipped, of the chat with everything it loads and of the script that embeds it."""
 
 PHONE: dict[str, Any] = {

@@ -10,8 +10,9 @@ import type { Row } from "@/shared/rows";
 import type { Conversation } from "../state/conversation";
 import { complain } from "../state/toasts";
 
-const CHUNK = 40; // rows by which the stretch grows
-const MOST = 160; // rows that are drawn
+const FIRST = 40; // rows that are drawn at first
+const CHUNK = 20; // rows by which the stretch grows: more at once would be felt
+const MOST = 120; // rows that are drawn
 const NEAR = 900; // px from its ends, at which it moves
 const BOTTOM = 48; // px from the newest message, within which the person follows
 
@@ -28,7 +29,7 @@ export function useScrolling(conversation: Conversation, box: Ref<HTMLElement | 
 
   const range = computed<[number, number]>(() => {
     const end = toId.value ? thread.position(toId.value + 1) : thread.rows.length;
-    const start = fromId.value ? thread.position(fromId.value) : Math.max(0, end - CHUNK);
+    const start = fromId.value ? thread.position(fromId.value) : Math.max(0, end - FIRST);
     return [start, end];
   });
 
@@ -62,10 +63,14 @@ export function useScrolling(conversation: Conversation, box: Ref<HTMLElement | 
         if (end - first > MOST) toId.value = idAt(first + MOST - 1);
       });
     } else if (conversation.hasOlder) {
+      let kept: Promise<void> | undefined;
       await conversation.loadOlder((merge) => {
-        fromId.value = idAt(0);
-        merge();
+        kept = keep(() => {
+          fromId.value = idAt(0);
+          merge();
+        });
       });
+      await kept;
       if (range.value[0] > 0) await up();
     }
   }
@@ -86,6 +91,7 @@ export function useScrolling(conversation: Conversation, box: Ref<HTMLElement | 
     const below = element.scrollHeight - element.scrollTop - element.clientHeight;
     follows.value = !toId.value && below < BOTTOM;
     if (follows.value) fresh.value = 0;
+    else fromId.value ||= idAt(range.value[0]); // what comes below must not take rows away above
     const canRise = range.value[0] > 0 || conversation.hasOlder;
     isMoving = true;
     try {

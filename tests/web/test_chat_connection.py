@@ -235,3 +235,64 @@ async def test_tabs_that_open_at_once_are_one_visitor(
             await expect(chat.own(f"tab {number}").get_by_text("Sent")).to_have_count(1)
         member_id = await chats[0].visitor_id()
     assert stored(desk, member_id) == ["tab 0", "tab 1", "tab 2"]
+
+
+async def test_sockets_are_forbidden(stack: Stack, browser: Browser, desk: Desk) -> None:
+    """Behind a proxy that lets no WebSocket through one can still read, write and get answers."""
+    member_id = await greet(desk)
+    async with desk.agent("alice", caps=CAPS) as alice, visit(browser) as home:
+        await home.context.route_web_socket(re.compile("/wss$"), lambda socket: socket.close())
+        await home.context.clock.install()
+        chat = await ChatPage.open(stack, home, member_id)
+        await expect(chat.message("hello")).to_be_visible()
+        await expect(chat.banner).to_be_visible()
+        await chat.say("by post")
+        await frame(alice, "string", message="by post")
+        await answer(alice, member_id, "by return of post")
+        await chat.page.clock.fast_forward(20_000)
+        await expect(chat.message("by return of post")).to_be_visible()
+        assert await chat.texts() == ["hello", "by post", "by return of post"]
+
+
+async def test_an_agent_who_takes_nobody_else(stack: Stack, browser: Browser, desk: Desk) -> None:
+    """Is still there for the customers who are; when the agent has left, the chat says so."""
+    member_id = next(members)
+    async with visit(browser) as home:
+        await home.context.clock.install()
+        async with desk.agent("alice", caps=CAPS) as alice:
+            chat = await ChatPage.open(stack, home, member_id)
+            heading = chat.page.get_by_role("heading", name="Alice")
+            away = chat.page.get_by_text("Nobody is here right now")
+            await expect(heading).to_be_visible()
+            await alice.call("index/accepting", accepting=0)
+            async with chat.page.expect_response(re.compile("api/chat/bind")):
+                await chat.page.clock.fast_forward(61_000)
+            await expect(heading).to_be_visible()
+            await expect(away).to_be_hidden()
+            await alice.call("index/accepting", accepting=1)
+            await chat.say("and now?")
+            await frame(alice, "string", message="and now?")
+        await desk.until(lambda: not desk.rows("SELECT 1 FROM servicer WHERE online = 1") or None)
+        await chat.page.clock.fast_forward(61_000)
+        await expect(away).to_be_visible()
+        await expect(heading).to_be_hidden()
+
+
+async def test_the_shop_cannot_be_asked(stack: Stack, browser: Browser) -> None:
+    """A page that opens while the server is busy or gone says so, and goes on by itself."""
+    answers = ["abort", '{"code": -1, "message": "系统繁忙，请稍后再试", "data": ""}']
+
+    async def fail(route: Route) -> None:
+        match answers.pop(0):
+            case "abort":
+                await route.abort()
+            case text:
+                await route.fulfill(status=500, body=text, content_type="application/json")
+
+    async with visit(browser, expect_problems=True) as home:
+        page = await home.context.new_page()
+        await page.route("**/api/chat/config", fail, times=len(answers))
+        await page.goto(f"{stack.http_url}/chat?site_id=1")
+        await expect(page.get_by_text("Could not load the chat")).to_be_visible()
+        await expect(page.get_by_label("Write a message")).to_be_enabled()
+        assert answers == []

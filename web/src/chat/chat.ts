@@ -45,10 +45,12 @@ export interface Agent {
 
 const CAPS = "read,typing,recall";
 const NOBODY = "客服不在线"; // what `bind` says then; the socket is bound all the same
+const NO_SHOP = "没有指定店铺";
 const NO_VISITORS = "请先登录";
 const TYPING_SHOWN = 6000; // ms
 const TYPING_TOLD = 3000; // ms between two of ours
-const ON_DUTY_CHECK = 60_000; // ms
+const CHECK = 60_000; // ms
+const CHECK_APART = 15_000; // ms, while there is no socket
 
 export type Phase = "loading" | "ready" | "failed" | "no-shop";
 
@@ -92,6 +94,8 @@ export class Chat {
   private typingTimer: ReturnType<typeof setTimeout> | undefined;
   private typingTold = 0;
   private isWatching = false;
+  /** Unix time in ms of the last `check`. */
+  private checked = Date.now();
   private isMarking = false;
 
   constructor(
@@ -110,6 +114,8 @@ export class Chat {
       state: (state, retryAt) => {
         this.state.connection = state;
         this.state.retryAt = retryAt;
+        // Where no socket can be had, by a proxy's will, the history can.
+        if (state === "waiting" && !this.state.isLoaded) this.fill();
       },
       replaced: () => (this.state.isReplaced = true),
     });
@@ -119,7 +125,7 @@ export class Chat {
       sent: () => this.onMessage(true),
       servicerId: () => this.state.agent?.servicer_id ?? 0,
     });
-    setInterval(() => void this.checkDuty(), ON_DUTY_CHECK);
+    setInterval(() => void this.check(), CHECK_APART);
   }
 
   private makeHistory(): History {
@@ -132,21 +138,22 @@ export class Chat {
   async load(): Promise<boolean> {
     for (let failures = 0; ; failures += 1) {
       try {
-        await this.configure();
+        this.state.onDuty = (await this.configure()).online_count;
         this.state.phase = "ready";
         return true;
       } catch (error) {
-        this.state.phase = error instanceof Refused ? "no-shop" : "failed";
-        if (error instanceof Refused) return false;
+        const isGone = error instanceof Refused && error.message === NO_SHOP;
+        this.state.phase = isGone ? "no-shop" : "failed";
+        if (isGone) return false;
       }
       await new Promise((resolve) => setTimeout(resolve, pause(failures, Math.random())));
     }
   }
 
-  private async configure(): Promise<void> {
+  private async configure(): Promise<Config> {
     const { data } = await call<Config>("api/chat/config", { site_id: this.siteId });
     this.config.current = data;
-    this.state.onDuty = data.online_count;
+    return data;
   }
 
   /** Connect. Idempotent. */
@@ -248,12 +255,20 @@ export class Chat {
     }
   }
 
-  private async checkDuty(): Promise<void> {
-    if (document.hidden || this.state.connection !== "open") return;
+  /** Now and then: is anybody there, and has nothing been lost on the way? */
+  private async check(): Promise<void> {
+    const isOpen = this.state.connection === "open";
+    const isDue = Date.now() - this.checked >= (isOpen ? CHECK : CHECK_APART);
+    if (document.hidden || this.state.connection === "stopped" || !isDue) return;
+    this.checked = Date.now();
     try {
-      await this.configure();
-      if (this.state.onDuty === 0) this.state.agent = null;
-      if (await this.history.isBehind()) this.socket.refresh();
+      const { online_count } = await this.configure();
+      // Our agent has gone, or takes nobody else: to bind again tells.
+      if (isOpen && this.state.agent && !online_count) return this.socket.refresh();
+      this.state.onDuty = online_count;
+      if (!(await this.history.isBehind())) return;
+      if (isOpen) this.socket.refresh();
+      else this.fill();
     } catch {
       // The banner tells of a connection that is lost.
     }

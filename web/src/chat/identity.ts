@@ -123,9 +123,19 @@ export class Identity {
     return this.making;
   }
 
-  /** Not while another tab does the same. Browsers know of other tabs on https and localhost only. */
+  /** Not while another tab does the same, where the browser lets pages know of each other. */
   private async alone(make: () => Promise<string>): Promise<string> {
-    return navigator.locks ? await navigator.locks.request(VISITOR, make) : await make();
+    let isOurs = false;
+    const run = (): Promise<string> => {
+      isOurs = true;
+      return make();
+    };
+    try {
+      return await navigator.locks.request(VISITOR, run);
+    } catch (error) {
+      if (isOurs) throw error;
+      return make(); // not on https, or storage is switched off
+    }
   }
 
   private async makeVisitor(): Promise<string> {

@@ -65,6 +65,16 @@ export async function call<T>(
   values: Values = {},
   timeout = TIMEOUT,
 ): Promise<Answer<T>> {
+  const limit = new AbortController(); // telephones of 2022 have no AbortSignal.timeout
+  const timer = setTimeout(() => limit.abort(new Error("no answer in time")), timeout);
+  try {
+    return await request<T>(path, values, limit.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function request<T>(path: string, values: Values, signal: AbortSignal): Promise<Answer<T>> {
   let response: Response;
   try {
     response = await fetch(`/${service}/${path}`, {
@@ -73,7 +83,7 @@ export async function call<T>(
       headers: { "X-Requested-With": "XMLHttpRequest" },
       redirect: "manual", // to the login page: what a session that has ended is answered with
       credentials: "same-origin",
-      signal: AbortSignal.timeout(timeout),
+      signal,
     });
   } catch (error) {
     throw new Unreachable(String(error));

@@ -87,6 +87,6 @@ async def visit(
     try:
         yield visitor
         if not expect_problems:
-            assert visitor.problems == []
+            assert visitor.problems == [], "\n".join(visitor.problems)
     finally:
         await context.close()

@@ -67,6 +67,11 @@ export function placesOf(door: Door): Place[] {
   return PLACES.filter((place) => place.doors.includes(door));
 }
 
+/** Whether a back office has the page of that name. */
+export function hasPlace(door: Door, name: unknown): boolean {
+  return placesOf(door).some((place) => place.name === name);
+}
+
 const routes: RouteRecordRaw[] = PLACES.map((place) => ({
   path: `/${place.name}`,
   name: place.name,

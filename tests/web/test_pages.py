@@ -73,12 +73,12 @@ async def test_no_other_files(http: aiohttp.ClientSession, name: str) -> None:
 @pytest.mark.parametrize(
     ("original", "new"),
     [
-        ("servicer/index/index", "/console"),
-        ("servicer/index/index.html", "/console"),
-        ("servicer/login/login.html", "/console"),
-        ("Servicer/Index/history", "/console#/history"),
-        ("shop/login/login", "/admin"),
-        ("admin/login/login", "/admin"),
+        ("servicer/index/index", "/servicer/console"),
+        ("servicer/index/index.html", "/servicer/console"),
+        ("servicer/login/login.html", "/servicer/console"),
+        ("Servicer/Index/history", "/servicer/console#/history"),
+        ("shop/login/login", "/servicer/admin"),
+        ("admin/login/login", "/servicer/admin"),
     ],
 )
 async def test_original_addresses(http: aiohttp.ClientSession, original: str, new: str) -> None:

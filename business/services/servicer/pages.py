@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from .client_config import websocket_url
-from .identity import NAME, ORIGINAL
+from .identity import NAME
 
 if TYPE_CHECKING:
     from .service import Servicer
@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 
 DIST = Path(__file__).parent / "dist"
 
-PREFIX = "" if NAME == ORIGINAL else f"/{NAME}"
-"""In front of the pages' paths."""
+PREFIX = f"/{NAME}"
+"""In front of the pages' paths; this one leads here also where kefu shares a host with a shop."""
 
 NOT_BUILT = "The pages have not been built; `make web` builds them.\n"
 

@@ -43,7 +43,7 @@ class Wanted:
 
     Args:
         text: part of a text without its tags, as it is stored; "": all. Upper and lower case are
-            the same.
+            the same; of other letters than a to z, as the database has it.
         member_ids: of the customers; None: all.
         servicer_id: of the agent who said it or was told; 0: any.
         content_type: number of a ``ContentType``; None: all.

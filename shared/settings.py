@@ -452,8 +452,8 @@ class Servicer(Section):
     )
     cors_origins: Words = Field(
         default=[],
-        description="Origins (https://shop.example) of storefronts whose pages may call the"
-        " customers' API from elsewhere.",
+        description="Origins (https://shop.example) of storefronts elsewhere, whose pages may show"
+        " the chat and call the customers' API.",
     )
     upload_dir: Annotated[str, Field(min_length=1)] = Field(
         default="var/upload",

@@ -58,7 +58,7 @@ class Pages:
 
     def __init__(self, servicer: Servicer, origins: Sequence[str]) -> None:
         self._servicer = servicer
-        self._ancestors = " ".join(["'self'", *origins])
+        self._ancestors = " ".join(["'self'", *(origin.rstrip("/") for origin in origins)])
         self._texts: dict[str, tuple[str, str]] = {}
         for name in _NAMES:
             path = DIST / f"{name}.html"

@@ -32,6 +32,7 @@ export interface Config {
     greeting_en: string;
     offline_en: string;
     position: "left" | "right";
+    /** Pixels between the launcher and the edges of the page. */
     offset_x: number;
     offset_y: number;
   };

@@ -75,6 +75,12 @@ export function setUp(): void {
     shopPage?.tell({ type: "unread", count });
     showTitle();
   });
+  watch([() => chat.config.current, () => texts.locale], ([config]) => {
+    if (!config) return;
+    paint();
+    showTitle();
+    announce();
+  });
   chat.onMessage = (own) => shopPage?.tell({ type: "message", own });
   if (ownPage) {
     chat.state.look = {
@@ -95,28 +101,36 @@ export function tell(notice: string): void {
 
 function load(): Promise<void> {
   loading ??= chat.load().then((isThere) => {
-    if (!isThere) return;
-    paint();
-    showTitle();
-    begin();
+    if (isThere) begin();
   });
   return loading;
 }
 
 async function ready(): Promise<void> {
   await load();
-  if (chat.state.phase !== "ready") return;
   paint();
+  announce();
+  shopPage?.tell({ type: "unread", count: chat.unread.value });
+}
+
+/** Tell the page how the shop wants it to look. */
+function announce(): void {
   const widget = chat.config.current?.widget;
+  if (!widget) {
+    shopPage?.tell({ type: "failed", reason: `there is no shop with site_id ${siteId}` });
+    return;
+  }
   const color = colour();
   shopPage?.tell({
     type: "ready",
     color,
     on_color: textOn(color),
     title: title(),
-    position: widget?.position ?? "right",
+    position: widget.position,
+    offset_x: widget.offset_x,
+    offset_y: widget.offset_y,
+    lang: texts.locale,
   });
-  shopPage?.tell({ type: "unread", count: chat.unread.value });
 }
 
 function become(token: string): void {

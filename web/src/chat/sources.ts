@@ -4,6 +4,7 @@ import { texts } from "./locales";
 import { chosenLocale, isLocale } from "@/shared/locale";
 import { type Look, post, readMessage, type ToChat, type ToPage } from "@/shared/embedding";
 import { service } from "@/shared/service";
+import { theme, type Theme } from "@/shared/theme";
 
 import type { Source } from "./identity";
 
@@ -101,14 +102,16 @@ export class ShopPage implements Source {
     if (!message || event.origin !== this.origin) return;
     switch (message.type) {
       case "hello":
+        this.tell({ type: "here" });
         if (isLocale(message.lang) && !chosenLocale()) texts.use(message.lang);
+        if (theme.value === "auto") theme.value = themeOf(message.theme);
         this.handlers.look(message.look);
         if (!message.has_token) this.handlers.token("");
         this.handlers.hello(message.is_open, message.color);
         break;
       case "token":
         if (this.answered) this.answered(message.token);
-        else this.handlers.token(message.token);
+        else this.handlers.token(message.token ?? "");
         break;
       case "look":
         this.handlers.look(message.look);
@@ -125,4 +128,8 @@ export class ShopPage implements Source {
         break;
     }
   }
+}
+
+function themeOf(text: string): Theme {
+  return text === "light" || text === "dark" ? text : "auto";
 }

@@ -17,13 +17,15 @@ export type ToChat =
       lang: string;
       /** Instead of the colour that the shop has set; "" for that one. */
       color: string;
+      /** `light` or `dark`, where the page is so; "": as the customer's system. */
+      theme: string;
       look: Look;
       is_open: boolean;
       /** Whether a `token` follows; else the customer is a visitor. */
       has_token: boolean;
     }
-  /** "": nobody is logged in. Also the answer to `need-token`. */
-  | { type: "token"; token: string }
+  /** "": nobody is logged in; null: the page could not get one. Also the answer to `need-token`. */
+  | { type: "token"; token: string | null }
   | { type: "look"; look: Look }
   | { type: "open" }
   | { type: "close" }
@@ -32,7 +34,23 @@ export type ToChat =
   | { type: "cards"; wanted: boolean };
 
 export type ToPage =
-  | { type: "ready"; color: string; on_color: string; title: string; position: "left" | "right" }
+  /** At once, to `hello`: the chat can be shown, and says by itself what it waits for. */
+  | { type: "here" }
+  /** It is known how the shop wants it to look. Again whenever something of that changes. */
+  | {
+      type: "ready";
+      color: string;
+      on_color: string;
+      title: string;
+      position: "left" | "right";
+      /** Pixels between the launcher and the edges of the page. */
+      offset_x: number;
+      offset_y: number;
+      /** In which the chat speaks. */
+      lang: string;
+    }
+  /** There will be no `ready`; the reason is for developers. */
+  | { type: "failed"; reason: string }
   | { type: "unread"; count: number }
   /** The last token was refused. */
   | { type: "need-token" }

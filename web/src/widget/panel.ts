@@ -6,6 +6,7 @@ import { dress, FULL_SCREEN } from "./style";
 import type { Texts } from "./texts";
 
 const STEP = 76; // pixels between the launchers of several services
+const OFFSET = 20; // pixels between the launcher and the edges of the page
 const SHOWN_AFTER = 4000; // ms, where the chat does not answer
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -45,18 +46,23 @@ export class Panel {
   private readonly box = element("div", "right");
   private readonly launcher = element("button", "launcher waiting");
   private readonly badge = element("span", "badge");
+  private readonly status = element("span", "status");
   private readonly panel = element("div", "panel");
   private readonly notice = element("div", "notice");
   private readonly fullScreen = matchMedia(FULL_SCREEN);
   /** Of the page, while it must not scroll behind the chat. */
   private overflow: string | null = null;
   private unread = 0;
+  /** What had the focus when the chat was opened, and gets it back. */
+  private opener: Element | null = null;
+  private title = "";
+  private index = 0;
   isOpen = false;
 
   constructor(
     private readonly address: string,
     private readonly plainAddress: string,
-    private readonly texts: Texts,
+    private texts: Texts,
     private readonly handlers: Handlers,
   ) {
     const root = this.host.attachShadow({ mode: "open" });
@@ -67,11 +73,11 @@ export class Panel {
       icon("x", "m6 6 12 12M18 6 6 18"),
       this.badge,
     );
-    this.frame.title = texts.open;
     this.frame.addEventListener("load", () => this.frame.src && handlers.loaded());
     this.panel.setAttribute("role", "dialog");
+    this.status.setAttribute("role", "status");
     this.panel.append(this.frame, this.notice);
-    this.box.append(this.launcher, this.panel);
+    this.box.append(this.launcher, this.status, this.panel);
     root.append(this.box);
     this.launcher.addEventListener("click", () => handlers.toggle());
     this.box.addEventListener("keydown", (event) => {
@@ -85,10 +91,11 @@ export class Panel {
   }
 
   /** Put it into the page, above the launchers that are there. */
-  mount(index: number): void {
+  mount(index: number, position: string): void {
     this.host.style.setProperty("position", "fixed");
     this.host.style.setProperty("z-index", String(2147483000 - index));
-    this.box.style.setProperty("--bottom", `${20 + index * STEP}px`);
+    this.index = index;
+    this.place(position, OFFSET, OFFSET);
     document.body.append(this.host);
     this.load();
     setTimeout(() => this.reveal(), SHOWN_AFTER);
@@ -104,20 +111,40 @@ export class Panel {
   }
 
   /** How the shop wants it to look. */
-  paint(color: string, onColor: string, position: string): void {
+  paint(color: string, onColor: string): void {
     this.box.style.setProperty("--color", color);
     this.box.style.setProperty("--on-color", onColor || textOn(color));
-    this.box.classList.toggle("left", position === "left");
-    this.box.classList.toggle("right", position !== "left");
   }
 
-  name(title: string): void {
-    this.frame.title = title;
-    this.panel.setAttribute("aria-label", title);
+  /** Where the shop wants it: `left` or right, and so many pixels from the edges. */
+  place(position: string, x: number, y: number): void {
+    this.box.classList.toggle("left", position === "left");
+    this.box.classList.toggle("right", position !== "left");
+    this.box.style.setProperty("--x", `${x}px`);
+    this.box.style.setProperty("--bottom", `${y + this.index * STEP}px`);
+  }
+
+  /** Light or dark until the chat is there; anything else: as the customer's system. */
+  shade(theme: string | undefined): void {
+    const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
+    this.box.classList.toggle("dark", theme === "dark" || (theme !== "light" && isDark));
+  }
+
+  /** The page has its own way to open the chat. */
+  doWithoutLauncher(): void {
+    this.box.classList.add("bare");
+  }
+
+  /** The chat has said in which language it speaks, and what it is called. */
+  speak(texts: Texts, title: string): void {
+    this.texts = texts;
+    this.title = title;
+    this.describe();
   }
 
   open(): void {
     this.isOpen = true;
+    this.opener = document.activeElement;
     this.box.classList.add("open");
     this.holdPage();
     this.fit();
@@ -131,7 +158,11 @@ export class Panel {
     this.box.classList.remove("open");
     this.holdPage();
     this.describe();
-    if (hadFocus) this.launcher.focus();
+    if (!hadFocus) return;
+    const opener = this.opener;
+    if (opener instanceof HTMLElement && opener !== this.host && opener !== document.body)
+      opener.focus();
+    else this.launcher.focus();
   }
 
   showUnread(count: number): void {
@@ -163,8 +194,14 @@ export class Panel {
 
   private describe(): void {
     const { open, close, unread } = this.texts;
-    const count = this.unread && !this.isOpen ? ` (${this.unread} ${unread})` : "";
-    this.launcher.setAttribute("aria-label", (this.isOpen ? close : open) + count);
+    const count = this.unread && !this.isOpen ? `${this.unread} ${unread}` : "";
+    this.launcher.setAttribute(
+      "aria-label",
+      (this.isOpen ? close : open) + (count && ` (${count})`),
+    );
+    if (this.status.textContent !== count) this.status.textContent = count;
+    this.frame.title = this.title || open;
+    this.panel.setAttribute("aria-label", this.title || open);
     this.launcher.setAttribute("aria-expanded", String(this.isOpen));
   }
 

@@ -3,8 +3,10 @@
 const CSS = `
 :host { all: initial; }
 * { box-sizing: border-box; }
+.right, .left { --ground: #fff; --text: #17202e; --line: #c6cfdb; --link: #1d4ed8; }
+.dark { --ground: #0e131b; --text: #e7ecf3; --line: #3b4a5f; --link: #60a5fa; }
 .launcher {
-  position: fixed; bottom: var(--bottom); z-index: 1; width: 60px; height: 60px; padding: 0;
+  position: fixed; bottom: max(var(--bottom), env(safe-area-inset-bottom)); z-index: 1; width: 60px; height: 60px; padding: 0;
   border: 0; border-radius: 50%; cursor: pointer; display: grid; place-items: center;
   background: var(--color); color: var(--on-color);
   box-shadow: 0 2px 6px rgb(15 23 42 / 20%), 0 10px 28px rgb(15 23 42 / 24%);
@@ -13,8 +15,13 @@ const CSS = `
 .launcher:hover { transform: scale(1.06); }
 .launcher:focus-visible { outline: 3px solid var(--color); outline-offset: 3px; }
 .launcher.waiting { opacity: 0; visibility: hidden; }
-.right .launcher, .right .panel { right: max(20px, env(safe-area-inset-right)); }
-.left .launcher, .left .panel { left: max(20px, env(safe-area-inset-left)); }
+.bare .launcher { display: none; }
+.bare .panel { --above: var(--bottom); }
+.status { position: fixed; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+.right .launcher { right: max(var(--x), env(safe-area-inset-right)); }
+.left .launcher { left: max(var(--x), env(safe-area-inset-left)); }
+.right .panel { right: min(var(--x), 100vw - 412px); }
+.left .panel { left: min(var(--x), 100vw - 412px); }
 svg { width: 28px; height: 28px; fill: none; stroke: currentColor; stroke-width: 1.9;
   stroke-linecap: round; stroke-linejoin: round; }
 .launcher .x, .open .launcher .c { display: none; }
@@ -26,9 +33,12 @@ svg { width: 28px; height: 28px; fill: none; stroke: currentColor; stroke-width:
 }
 .badge:empty, .open .badge { display: none; }
 .panel {
-  position: fixed; bottom: calc(var(--bottom) + 76px); z-index: 2; width: 392px;
-  max-width: calc(100vw - 40px); height: min(660px, calc(100vh - var(--bottom) - 96px));
-  overflow: hidden; border-radius: 16px; background: #fff;
+  /* Of a size to talk in also where the launcher is far from the edges. */
+  --tall: max(min(660px, 100vh - var(--above) - 20px), min(440px, 100vh - 40px));
+  --above: calc(var(--bottom) + 76px);
+  position: fixed; bottom: min(var(--above), 100vh - var(--tall) - 20px); z-index: 2;
+  width: 392px; height: var(--tall);
+  overflow: hidden; border-radius: 16px; background: var(--ground);
   box-shadow: 0 4px 12px rgb(15 23 42 / 12%), 0 18px 50px rgb(15 23 42 / 26%);
   opacity: 0; visibility: hidden; transform: translateY(12px);
   transition: opacity .18s ease, transform .18s ease, visibility .18s;
@@ -37,14 +47,14 @@ svg { width: 28px; height: 28px; fill: none; stroke: currentColor; stroke-width:
 iframe { display: block; width: 100%; height: 100%; border: 0; background: transparent; }
 .notice {
   position: absolute; inset: 0; display: flex; flex-direction: column; gap: 14px; padding: 32px;
-  align-items: center; justify-content: center; text-align: center; background: #fff;
-  color: #17202e; font: 15px/1.5 system-ui, sans-serif;
+  align-items: center; justify-content: center; text-align: center; background: var(--ground);
+  color: var(--text); font: 15px/1.5 system-ui, sans-serif;
 }
 .notice[hidden] { display: none; }
-.notice a { color: #1d4ed8; }
-.notice button { border: 1px solid #c6cfdb; border-radius: 8px; background: none; cursor: pointer;
+.notice a { color: var(--link); }
+.notice button { border: 1px solid var(--line); border-radius: 8px; background: none; cursor: pointer;
   padding: 8px 18px; font: inherit; color: inherit; }
-.spinner { width: 28px; height: 28px; border-radius: 50%; border: 3px solid #e2e7ee;
+.spinner { width: 28px; height: 28px; border-radius: 50%; border: 3px solid var(--line);
   border-top-color: var(--color); animation: turn .9s linear infinite; }
 @keyframes turn { to { transform: rotate(1turn); } }
 @media (max-width: 520px), (max-height: 460px) {

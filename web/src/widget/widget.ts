@@ -53,7 +53,8 @@ declare global {
   }
 }
 
-const ANSWER_TIME = 12_000; // ms that the chat has to answer
+const LOAD_TIME = 20_000; // ms that the chat has to be loaded
+const ANSWER_TIME = 2000; // ms that it has then to answer: it does so at once, or never
 const DEFAULT_COLOR = "#2563eb";
 
 class Widget {
@@ -62,9 +63,12 @@ class Widget {
   private readonly listeners: { [Name in keyof Events]?: Set<Listener<Name>> } = {};
   private source: TokenSource;
   private look: Look;
+  /** Whether the chat listens; before, it learns of everything by the greeting. */
+  private isGreeted = false;
   private isReady = false;
-  /** The source of tokens that the chat was told of first. */
-  private greeted: TokenSource = null;
+  private hasFailed = false;
+  /** The customer has logged out before the chat was there. */
+  private mustForget = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -75,15 +79,10 @@ class Widget {
     this.origin = address.origin;
     this.source = data["token"] ?? preset.token ?? null;
     this.look = { sku_id: number(data["sku"]), order_id: number(data["order"]) };
-    const language = languageOf(
-      data["lang"] ?? "",
-      document.documentElement.lang,
-      navigator.language,
-    );
     address.searchParams.set("site_id", String(number(data["site"]) || 1));
     const plain = address.href;
     address.searchParams.set("embed", "1");
-    this.panel = new Panel(address.href, plain, textsOf(language), {
+    this.panel = new Panel(address.href, plain, textsOf(this.language()), {
       toggle: () => this.toggle(),
       close: () => this.close(),
       retry: () => this.reload(),
@@ -93,11 +92,12 @@ class Widget {
   }
 
   mount(index: number): void {
-    const { color, position } = this.data;
-    this.panel.paint(color || DEFAULT_COLOR, "", position || "right");
-    if (color) this.panel.reveal(); // else when it is known what the shop has set
-    this.panel.mount(index);
-    this.expect();
+    const { color, position, theme, launcher } = this.data;
+    this.panel.paint(color || DEFAULT_COLOR, "");
+    this.panel.shade(theme);
+    if (launcher === "none") this.panel.doWithoutLauncher();
+    this.panel.mount(index, position ?? "");
+    this.expect(LOAD_TIME);
   }
 
   toggle(): void {
@@ -110,6 +110,7 @@ class Widget {
     this.panel.open();
     this.tell({ type: "open" });
     this.emit("open", undefined);
+    if (this.hasFailed) this.reload();
   }
 
   close(): void {
@@ -121,7 +122,7 @@ class Widget {
 
   setToken(source: TokenSource): void {
     this.source = source;
-    if (this.isReady) void this.sendToken();
+    if (this.isGreeted) void this.sendToken();
   }
 
   show(look: Look, options: { open?: boolean } = {}): void {
@@ -132,6 +133,7 @@ class Widget {
 
   logout(): void {
     this.source = null;
+    this.mustForget = !this.isGreeted;
     this.tell({ type: "logout" });
   }
 
@@ -141,7 +143,10 @@ class Widget {
     listeners.add(listener);
     if (event === "card") this.tell({ type: "cards", wanted: true });
     if (event === "ready" && this.isReady) listener(undefined as Events[Name]);
-    return () => listeners.delete(listener);
+    return () => {
+      listeners.delete(listener);
+      if (event === "card") this.tell({ type: "cards", wanted: listeners.size > 0 });
+    };
   }
 
   private emit<Name extends keyof Events>(event: Name, value: Events[Name]): void {
@@ -155,36 +160,49 @@ class Widget {
     }
   }
 
-  /** The chat has been loaded, also for the second time: tell it where it is. */
+  /** Of the page, as far as it says so by now. */
+  private language(): string {
+    return languageOf(
+      this.data["lang"] ?? "",
+      document.documentElement.lang,
+      ...navigator.languages,
+    );
+  }
+
+  /** The frame has been loaded, also for the second time: tell the chat where it is. */
   private greet(): void {
     const hasToken = Boolean(this.source);
-    this.greeted = this.source;
+    this.isGreeted = true;
+    this.expect(ANSWER_TIME);
     this.send({
       type: "hello",
       lang: languageOf(this.data["lang"] ?? "", document.documentElement.lang),
       color: this.data["color"] ?? "",
+      theme: this.data["theme"] ?? "",
       look: this.look,
       is_open: this.panel.isOpen,
       has_token: hasToken,
     });
+    if (this.mustForget) this.send({ type: "logout" });
+    this.mustForget = false;
     if (hasToken) void this.sendToken();
     if (this.listeners.card?.size) this.send({ type: "cards", wanted: true });
   }
 
   private async sendToken(): Promise<void> {
     const source = this.source;
-    let token = "";
+    let token: string | null = null;
     try {
       token = (typeof source === "function" ? await source() : source) || "";
     } catch (error) {
       this.emit("error", `token: ${String(error)}`);
     }
-    if (source === this.source) this.send({ type: "token", token });
+    if (source === this.source) this.tell({ type: "token", token });
   }
 
-  /** Say something to a chat that is known to be there. */
+  /** Say something to the chat, if it is there by now. */
   private tell(message: ToChat): void {
-    if (this.isReady) this.send(message);
+    if (this.isGreeted) this.send(message);
   }
 
   private send(message: ToChat): void {
@@ -196,8 +214,17 @@ class Widget {
     if (event.source !== this.panel.frame.contentWindow || event.origin !== this.origin) return;
     const message = readMessage<ToPage>(event);
     switch (message?.type) {
+      case "here":
+        clearTimeout(this.timer);
+        this.hasFailed = false; // it was slow
+        this.isGreeted = true;
+        this.panel.showChat();
+        break;
       case "ready":
         this.begin(message);
+        break;
+      case "failed":
+        this.complain(message.reason);
         break;
       case "unread":
         this.panel.showUnread(message.count);
@@ -219,35 +246,43 @@ class Widget {
   }
 
   private begin(told: Extract<ToPage, { type: "ready" }>): void {
-    clearTimeout(this.timer);
     const isFirst = !this.isReady;
     this.isReady = true;
-    this.panel.paint(told.color, told.on_color, this.data["position"] || told.position);
+    this.panel.speak(textsOf(told.lang), told.title);
+    this.panel.paint(told.color, told.on_color);
+    this.panel.place(this.data["position"] || told.position, told.offset_x, told.offset_y);
     this.panel.reveal();
-    this.panel.name(told.title);
-    this.panel.showChat();
-    // What has happened since the greeting.
-    this.tell({ type: "look", look: this.look });
-    if (this.source !== this.greeted) void this.sendToken();
-    if (this.panel.isOpen) this.tell({ type: "open" });
     if (isFirst) this.emit("ready", undefined);
   }
 
   private reload(): void {
-    this.isReady = false;
+    this.hasFailed = false;
+    this.isGreeted = false;
     this.panel.showWaiting();
     this.panel.load();
-    this.expect();
+    this.expect(LOAD_TIME);
   }
 
-  private expect(): void {
+  /** Say that it has failed, unless the chat answers within so many milliseconds. */
+  private expect(time: number): void {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
+      this.hasFailed = true;
+      this.isGreeted = false;
       this.panel.showFailure();
-      const reason = `${this.origin} does not answer; is ${location.origin} in servicer.cors_origins?`;
-      console.warn("kefu:", reason);
-      this.emit("error", reason);
-    }, ANSWER_TIME);
+      // Browsers do not tell a page why a frame in it stays empty.
+      this.complain(
+        `the chat of ${this.origin} cannot be shown in this page: it is not running, or its ` +
+          `setting servicer.cors_origins lacks "${location.origin}" (docs/embedding.md)`,
+      );
+    }, time);
+  }
+
+  /** For developers. */
+  private complain(reason: string): void {
+    this.panel.reveal();
+    console.warn("kefu:", reason);
+    this.emit("error", reason);
   }
 }
 
@@ -280,7 +315,7 @@ function install(): void {
   const script =
     document.currentScript instanceof HTMLScriptElement
       ? document.currentScript
-      : document.querySelector<HTMLScriptElement>('script[data-site][src*="widget.js"]');
+      : document.querySelector<HTMLScriptElement>('script[src*="widget.js"]');
   if (!script) return;
   const address = new URL("chat", script.src);
   const service = address.pathname.split("/").slice(-2)[0] || "servicer";

@@ -178,6 +178,7 @@ export class Conversations {
   /** A message was said, by whomever. */
   said(row: Row, isSeen: boolean): void {
     const talk = this.talks.get(row.member_id);
+    if (talk?.unassigned && row.servicer_id) this.assigned(row.member_id, row.servicer_id);
     if (talk && row.id <= talk.last_id) return;
     const isNew = row.type === Side.CUSTOMER && !row.read && !isSeen;
     this.change(row.member_id, {
@@ -186,9 +187,13 @@ export class Conversations {
       time: row.add_time,
       unread: (talk?.unread ?? 0) + Number(isNew),
       servicer_id: row.servicer_id || talk?.servicer_id || 0,
-      unassigned: row.servicer_id ? false : (talk?.unassigned ?? false),
     });
-    if (talk?.unassigned && row.servicer_id) this.unassignedCount.value -= 1;
+  }
+
+  /** Somebody has a customer who waited. */
+  private assigned(memberId: number, servicerId: number): void {
+    if (this.talks.get(memberId)?.unassigned) this.unassignedCount.value -= 1;
+    this.change(memberId, { servicer_id: servicerId, unassigned: false });
   }
 
   /** A customer has come, and is this agent's. */
@@ -196,12 +201,11 @@ export class Conversations {
     const said = pair.last_dialog && !Array.isArray(pair.last_dialog) ? pair.last_dialog : null;
     const talk = this.talks.get(pair.member_id);
     const isNewer = said !== null && said.id > (talk?.last?.id ?? 0);
+    this.assigned(pair.member_id, pair.servicer_id);
     this.change(pair.member_id, {
       name: pair.member_name,
       headimg: pair.headimg,
       online: pair.online === 1,
-      servicer_id: pair.servicer_id,
-      unassigned: false,
       // It is not counted: where nobody had it, it is pushed after this.
       ...(isNewer && { last: said, time: said.add_time }),
       ...(!talk && !said && { time: pair.last_online_time }),
@@ -224,8 +228,7 @@ export class Conversations {
   /** This agent has taken a customer. */
   taken(memberId: number): void {
     this.reopen(memberId);
-    if (this.talks.get(memberId)?.unassigned) this.unassignedCount.value -= 1;
-    this.change(memberId, { servicer_id: this.me.servicer_id, unassigned: false });
+    this.assigned(memberId, this.me.servicer_id);
   }
 
   /** This agent has ended a conversation: it stays away until something is said again. */
@@ -264,10 +267,15 @@ export class Conversations {
     const from = fromRow(row);
     // A push may have come while the answer was on its way.
     if (talk && talk.last_id > from.last_id) return;
-    const isSame = talk?.last_id === from.last_id;
-    // Which agent has a customer who has said nothing since is known from `connect` only.
-    const servicer_id = isSame && talk.online ? talk.servicer_id : from.servicer_id;
-    this.talks.set(row.member_id, { ...from, servicer_id });
+    // The answer may be older than what was told of the same message: who has it keeps it. And which
+    // agent has a customer who has said nothing since is known from `connect` only.
+    const isHad = talk?.last_id === from.last_id && talk.servicer_id > 0 && !talk.unassigned;
+    const keeps = isHad && (talk.online || !from.servicer_id);
+    this.talks.set(row.member_id, {
+      ...from,
+      unassigned: from.unassigned && !isHad,
+      servicer_id: keeps ? talk.servicer_id : from.servicer_id,
+    });
   }
 
   private change(memberId: number, change: Partial<Talk>): void {

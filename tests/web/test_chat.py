@@ -154,16 +154,41 @@ async def test_pictures(stack: Stack, browser: Browser, alice: Agent, tmp_path: 
         await transfer(chat.page, [picture(tmp_path, "teal", "two.png")], "textarea", "paste")
         await frame(alice, "image")
         three = picture(tmp_path, "gold", "three.png")
+        target = chat.page.get_by_text("Drop the picture to send it")
         await transfer(chat.page, [three], ".list", "dragover")
-        await expect(chat.page.get_by_text("Drop the picture to send it")).to_be_visible()
+        await expect(target).to_be_visible()
+        await transfer(chat.page, [three], ".list", "dragleave")
+        await expect(target).to_be_hidden()
+        await transfer(chat.page, [three], ".list", "dragover")
         await transfer(chat.page, [three, letter], ".list", "drop")
         await frame(alice, "image")
         await expect(chat.page.get_by_text("Only pictures can be sent")).to_be_visible()
-        await expect(chat.page.get_by_text("Drop the picture to send it")).to_be_hidden()
+        await expect(target).to_be_hidden()
         shown = chat.page.locator(".own:not(.pending) .picture img")
         await expect(shown).to_have_count(3)
         for index in range(3):
             assert (await shown.nth(index).get_attribute("src") or "").startswith("/upload/")
+
+
+async def test_text_from_an_office_program(stack: Stack, browser: Browser, tmp_path: Path) -> None:
+    """Is pasted as text, although a picture of it comes along."""
+    async with visit(browser) as home:
+        chat = await ChatPage.open(stack, home, next(members))
+        is_text = await chat.page.evaluate(
+            """bytes => {
+                const data = new DataTransfer();
+                data.setData("text/plain", "a cell");
+                data.setData("text/html", "<table><td>a cell</td></table>");
+                const type = "image/png";
+                data.items.add(new File([new Uint8Array(bytes)], "cell.png", { type }));
+                const box = document.querySelector("textarea");
+                return box.dispatchEvent(new ClipboardEvent("paste",
+                    { bubbles: true, cancelable: true, clipboardData: data }));
+            }""",
+            list(picture(tmp_path).read_bytes()),
+        )
+        assert is_text
+        await expect(chat.page.locator(".message")).to_have_count(0)
 
 
 async def test_a_picture_that_is_none(stack: Stack, browser: Browser, tmp_path: Path) -> None:

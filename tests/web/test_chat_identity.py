@@ -90,6 +90,11 @@ async def test_another_member_at_the_same_computer(
         assert await chat.texts() == []
         await chat.say("somebody else")
         await frame(alice, "string", message="somebody else", member_id=other)
+        await log_in(chat, "")
+        await expect(chat.message("somebody else")).to_have_count(0)
+        await chat.say("nobody special")
+        said = await frame(alice, "string", message="nobody special")
+        assert said["member_id"] == await chat.visitor_id()
 
 
 async def test_a_token_that_was_never_good(stack: Stack, browser: Browser, alice: Agent) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, Response, expect
+from playwright.async_api import Browser, Page, Response, Route, expect
 
 from tests.business.services.servicer.support import Agent, Desk, sign
 from tests.support.axe import check_accessible
@@ -34,6 +34,8 @@ SIZES: dict[int, dict[str, Any]] = {
     768: {"viewport": {"width": 768, "height": 1024}},
     1440: {"viewport": {"width": 1440, "height": 900}},
 }
+
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 LONG = "https://example.com/" + "a-very-long-address/" * 12
 
@@ -82,13 +84,20 @@ async def widths(page: Page) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def check_by_day_and_night(page: Page) -> None:
+    """See that nothing is cut off, and that axe finds nothing serious, in light and dark."""
+    assert await widths(page) == []
+    for scheme in SCHEMES:
+        await page.emulate_media(color_scheme=scheme)
+        await check_accessible(page)
+
+
 @pytest.mark.parametrize("width", SIZES)
 async def test_accessible_at_every_size(
-    stack: Stack, browser: Browser, alice: Agent, talked: int, width: int, scheme: str
+    stack: Stack, browser: Browser, alice: Agent, talked: int, width: int
 ) -> None:
     """Axe finds nothing serious and nothing is cut off, with all that can be open, open."""
-    async with visit(browser, color_scheme=scheme, **SIZES[width]) as home:
+    async with visit(browser, **SIZES[width]) as home:
         chat = await ChatPage.open(stack, home, talked, "site_id=1&sku_id=11")
         page = chat.page
         await expect(page.locator(".composer .card")).to_contain_text("棉质T恤 白色 M")
@@ -96,59 +105,54 @@ async def test_accessible_at_every_size(
         await expect(page.get_by_role("button", name="vouchers")).to_be_attached()
         await alice.call("chat/typing", member_id=talked, typing=1)
         await expect(page.get_by_text("is typing")).to_have_count(1)
-        assert await widths(page) == []
-        await check_accessible(page)
+        await check_by_day_and_night(page)
         await page.get_by_role("button", name="Settings").click()
-        assert await widths(page) == []
-        await check_accessible(page)
+        await check_by_day_and_night(page)
         await page.keyboard.press("Escape")
         await page.get_by_role("button", name="Emoji").click()
-        assert await widths(page) == []
-        await check_accessible(page)
+        await check_by_day_and_night(page)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_accessible_when_things_are_wrong(
-    stack: Stack, browser: Browser, tmp_path: Path, scheme: str
+    stack: Stack, browser: Browser, tmp_path: Path
 ) -> None:
     """What is said then can be read, too: a login that ended, a message that failed, no shop."""
     fake = tmp_path / "fake.png"
     fake.write_bytes(b"not a picture")
-    async with visit(browser, color_scheme=scheme, **PHONE) as home:
+    async with visit(browser, **PHONE) as home:
         page = await home.open(f"{stack.http_url}/chat?site_id=77")
         await expect(page.get_by_text("There is no such shop")).to_be_visible()
-        await check_accessible(page)
+        await check_by_day_and_night(page)
         url = f"{stack.http_url}/chat?site_id=1#token={sign(5, 'k' * 40)}"
         page = await home.open(url)
         await expect(page.get_by_text("Your login has ended")).to_be_visible()
-        await check_accessible(page)
+        await check_by_day_and_night(page)
         await page.get_by_role("button", name="Continue as a guest").click()
         await page.locator("footer input[type=file]").set_input_files(fake)
         await expect(page.get_by_role("alert")).to_be_visible()
-        assert await widths(page) == []
-        await check_accessible(page)
+        await check_by_day_and_night(page)
 
 
-@pytest.mark.parametrize("color", ["#ffe14d", "#7f1d1d", "#ffffff", "#777777"])
 async def test_a_shops_colour_is_legible(
-    stack: Stack, browser: Browser, talked: int, color: str
+    stack: Stack, browser: Browser, desk: Desk, talked: int
 ) -> None:
     """Whatever colour a shop has chosen, what is written in it or on it can be read."""
-    for scheme in ("light", "dark"):
-        async with visit(browser, color_scheme=scheme) as home:
-            page = await home.context.new_page()
+    color = ""
 
-            async def paint(route: Any) -> None:
-                answered = await route.fetch()
-                told = await answered.json()
-                told["data"]["widget"]["color"] = color
-                await route.fulfill(response=answered, json=told)
+    async def paint(route: Route) -> None:
+        answered = await route.fetch()
+        told = await answered.json()
+        told["data"]["widget"]["color"] = color
+        await route.fulfill(response=answered, json=told)
 
-            await page.route("**/api/chat/config", paint)
-            await page.goto(f"{stack.http_url}/chat?site_id=1&sku_id=11#token={sign(talked)}")
-            await expect(page.locator(".composer .card")).to_contain_text("棉质T恤 白色 M")
-            await expect(page.locator(".message").filter(has_text="👍")).to_be_visible()
-            await check_accessible(page)
+    async with visit(browser) as home:
+        chat = await ChatPage.open(stack, home, talked, "site_id=1&sku_id=11")
+        await chat.page.route("**/api/chat/config", paint)
+        for color in ("#ffe14d", "#7f1d1d", "#ffffff", "#777777"):  # noqa: B007 - read by `paint`
+            await chat.page.reload()
+            await expect(chat.page.locator(".composer .card")).to_contain_text("棉质T恤 白色 M")
+            await expect(chat.own("👍")).to_be_visible()
+            await check_by_day_and_night(chat.page)
 
 
 async def test_keyboard_only(stack: Stack, browser: Browser, desk: Desk, alice: Agent) -> None:

@@ -330,16 +330,12 @@ async def test_drafts(stack: Stack, browser: Browser, desk: Desk) -> None:
         await expect(box).to_have_value("")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_markup_in_names_and_previews(
-    stack: Stack, browser: Browser, desk: Desk, scheme: str
-) -> None:
+async def test_markup_in_names_and_previews(stack: Stack, browser: Browser, desk: Desk) -> None:
     """What is stored as markup, by whatever way, is drawn as text, in the list and in messages."""
     evil = """<img src="upload/demo/goods_1.svg" onload="document.title='caught'">"""
     evil += "<script>document.title='caught'</script>"
     # That it is blocked is told in the browser's console; the server would not have stored it.
-    options: dict[str, Any] = {"color_scheme": scheme, "expect_problems": True}
-    async with visit(browser, **options) as visitor, desk.customer() as customer:
+    async with visit(browser, expect_problems=True) as visitor, desk.customer() as customer:
         console = await begin(stack, visitor, customer)
         desk.execute(
             "UPDATE servicer_dialogue SET consumer_say = ?, content = ? WHERE member_id = ?",

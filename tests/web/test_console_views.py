@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -61,8 +62,9 @@ async def test_widths(
 ) -> None:
     """List, conversation, customer, menu and help can be used on each, in both languages."""
     en = locale == "en-US"
-    options = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
-    async with visit(browser, locale=locale, **options) as visitor, desk.customer(1) as customer:
+    size = {"width": width, "height": 800}
+    options: dict[str, Any] = {"viewport": size, "color_scheme": scheme, "locale": locale}
+    async with visit(browser, **options) as visitor, desk.customer(1) as customer:
         page = await visitor.open(f"{stack.http_url}/console")
         await page.get_by_label("User name" if en else "账号").fill("alice")
         await page.get_by_label("Password" if en else "密码").fill("demo")

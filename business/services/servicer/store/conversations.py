@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
-from typing import NamedTuple
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple, overload
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
@@ -26,6 +26,13 @@ class Conversation:
     member_name: str = ""
     headimg: str = ""
     silent_since: int = 0
+    locked: tuple[int | str, ...] = ()
+    """What seldom changes, as it is stored."""
+
+    @property
+    def seldom(self) -> tuple[int | str, ...]:
+        """What seldom changes."""
+        return self.waiting_id, self.member_name, self.headimg, self.silent_since
 
     def name(self, card: Card) -> None:
         """Note how lists show the member."""
@@ -52,13 +59,20 @@ _QUERY = select(
 ).where(table.c.shop_id == bindparam("site"), table.c.member_id == bindparam("member"))
 _FIND = Prepared(_QUERY)
 _LOCK = _QUERY.with_for_update()
+_WITH_MESSAGE: dict[str, Any] = {
+    "servicer_id": bindparam("servicer"),
+    "last_id": bindparam("last"),
+    "member_time": bindparam("seen"),
+}
+_UPDATE_MESSAGE = Prepared(
+    update(table).where(table.c.id == bindparam("which")).values(**_WITH_MESSAGE)
+)
+"""All that most messages change: an index is written anew where a column of it is only named."""
 _UPDATE = Prepared(
     update(table)
     .where(table.c.id == bindparam("which"))
     .values(
-        servicer_id=bindparam("servicer"),
-        last_id=bindparam("last"),
-        member_time=bindparam("seen"),
+        **_WITH_MESSAGE,
         waiting_id=bindparam("waiting"),
         member_name=bindparam("name"),
         headimg=bindparam("image"),
@@ -70,8 +84,17 @@ _IS_LINKED = select(table.c.id).where(
 )
 
 
-def lock(connection: Connection, site_id: int, member_id: int, now: float) -> Conversation:
-    """Lock the conversation until the transaction ends, making it where there is none.
+@overload
+def lock(connection: Connection, site_id: int, member_id: int, now: float) -> Conversation: ...
+@overload
+def lock(
+    connection: Connection, site_id: int, member_id: int, now: float, *, make: bool
+) -> Conversation | None: ...
+def lock(
+    connection: Connection, site_id: int, member_id: int, now: float, *, make: bool = True
+) -> Conversation | None:
+    """Lock the conversation until the transaction ends, making it where there is none, unless
+    ``make`` is false: then it is None.
 
     On SQLite BEGIN IMMEDIATE has locked the database already. Others are locked by row: until the
     transaction ends, nobody else stores messages of this conversation, so that ids become visible
@@ -79,39 +102,56 @@ def lock(connection: Connection, site_id: int, member_id: int, now: float) -> Co
     """
     values = {"shop_id": site_id, "member_id": member_id, "create_time": int(now)}
     if not is_embedded(connection):
-        return _lock(connection, values)
+        return _lock(connection, values, make)
     found = _FIND.tuples(connection, {"site": site_id, "member": member_id})
     if found:
-        return Conversation(*found[0])
+        return _of(found[0])
+    if not make:
+        return None
     made = connection.execute(insert(table), values).inserted_primary_key
     assert made is not None  # noqa: S101 - the table has a primary key
     return Conversation(made[0], 0, 0, 0)
 
 
-def _lock(connection: Connection, values: dict[str, int]) -> Conversation:
+def _lock(connection: Connection, values: dict[str, int], make: bool) -> Conversation | None:
     which = {"site": values["shop_id"], "member": values["member_id"]}
     row = connection.execute(_LOCK, which).first()
+    if row is None and not make:
+        return None
     if row is None:
         insert_if_missing(connection, table, values)
         row = connection.execute(_LOCK, which).one()
-    return Conversation(*row)
+    return _of(row)
+
+
+def _of(row: Sequence[Any]) -> Conversation:
+    conversation = Conversation(*row)
+    conversation.locked = conversation.seldom
+    return conversation
 
 
 def save(connection: Connection, conversation: Conversation) -> None:
     """Write what was changed in it."""
+    values: dict[str, int | str] = {
+        "which": conversation.id,
+        "servicer": conversation.servicer_id,
+        "last": conversation.last_id,
+        "seen": conversation.member_time,
+    }
+    if conversation.seldom == conversation.locked:
+        _UPDATE_MESSAGE.run(connection, values)
+        return
     _UPDATE.run(
         connection,
         {
-            "which": conversation.id,
-            "servicer": conversation.servicer_id,
-            "last": conversation.last_id,
-            "seen": conversation.member_time,
+            **values,
             "waiting": conversation.waiting_id,
             "name": conversation.member_name,
             "image": conversation.headimg,
             "silent": conversation.silent_since,
         },
     )
+    conversation.locked = conversation.seldom
 
 
 def of_member(

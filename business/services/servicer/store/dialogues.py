@@ -85,13 +85,13 @@ class Reading(NamedTuple):
     last_id: int
 
 
-_SENT = (
+_SENT = Prepared(
     select(table.c.id, table.c.prev_id, table.c.add_time, sent.c.reached)
     .select_from(sent.join(table, table.c.id == sent.c.dialogue_id))
     .where(sent.c.sender == bindparam("by"), sent.c.client_msg_id == bindparam("own"))
 )
 _INSERT = Prepared(insert(table))
-_INSERT_SENT = insert(sent)
+_INSERT_SENT = Prepared(insert(sent), with_key=True)
 
 
 def add(
@@ -176,8 +176,11 @@ def assign(
 
 def find_sent(connection: Connection, sender: str, own_id: str) -> Stored | None:
     """A message that was sent before under the sender's own id ``own_id``."""
-    row = connection.execute(_SENT, {"by": sender, "own": own_id}).first()
-    return None if row is None else Stored(*row[:3], reached=bool(row.reached))
+    found = _SENT.tuples(connection, {"by": sender, "own": own_id})
+    if not found:
+        return None
+    dialogue_id, prev_id, add_time, reached = found[0]
+    return Stored(dialogue_id, prev_id, add_time, bool(reached))
 
 
 def note_sent(
@@ -191,7 +194,7 @@ def note_sent(
         "reached": int(reached),
         "create_time": int(now),
     }
-    connection.execute(_INSERT_SENT, values)
+    _INSERT_SENT.run(connection, values)
 
 
 def last(connection: Connection, site_id: int, member_id: int) -> Row | None:
@@ -273,7 +276,7 @@ def _of(site_id: int, member_id: int) -> Select[Any]:
 
 
 def _rows(connection: Connection, query: Select[Any]) -> list[Row]:
-    return [to_json(row) for row in connection.execute(query).mappings()]
+    return [to_json(row) for row in connection.execute(query).mappings().all()]
 
 
 def _count(connection: Connection, query: Select[Any]) -> int:

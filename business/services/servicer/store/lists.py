@@ -38,6 +38,8 @@ _LAST = (
     "servicer_id", "recalled",
 )  # fmt: skip
 
+_LAST_COLUMNS = (dialogue.c.id, *(dialogue.c[name] for name in _LAST))
+
 _TALK = (
     conversation.c.member_id,
     conversation.c.member_name,
@@ -85,7 +87,7 @@ def waiting(connection: Connection, site_id: int, limit: int) -> list[Row]:
 def _show(connection: Connection, site_id: int, query: Select[Any]) -> list[Row]:
     talks = connection.execute(query).all()
     ids = [talk.member_id for talk in talks]
-    last = _by_id(connection, [talk.last_id for talk in talks])
+    last = _last(connection, [talk.last_id for talk in talks])
     counts = unread(connection, site_id, ids)
     there = _online(connection, site_id, ids)
     return [
@@ -154,7 +156,7 @@ def unread(connection: Connection, site_id: int, member_ids: Collection[int]) ->
         )
         .group_by(dialogue.c.member_id)
     )
-    return {row[0]: row[1] for row in connection.execute(query)}
+    return {row[0]: row[1] for row in connection.execute(query).all()}
 
 
 def search(
@@ -178,15 +180,20 @@ def search(
 
 def find(connection: Connection, site_id: int, dialogue_id: int) -> Row | None:
     """A message to or from a shop."""
-    row = _by_id(connection, [dialogue_id]).get(dialogue_id)
-    return row if row is not None and row["shop_id"] == site_id else None
+    query = select(dialogue).where(dialogue.c.id == dialogue_id, dialogue.c.shop_id == site_id)
+    row = connection.execute(query).mappings().first()
+    return None if row is None else to_json(row)
 
 
-def _by_id(connection: Connection, ids: Collection[int]) -> dict[int, Row]:
+def _last(connection: Connection, ids: Collection[int]) -> dict[int, Row]:
+    """What a list shows of some messages, by id."""
     if not ids:
         return {}
-    found = connection.execute(select(dialogue).where(dialogue.c.id.in_(ids))).mappings()
-    return {row["id"]: to_json(row) for row in found}
+    query = select(*_LAST_COLUMNS).where(dialogue.c.id.in_(ids))
+    return {
+        row.id: {**row._mapping, "create_time": row.create_time.isoformat()}
+        for row in connection.execute(query).all()
+    }
 
 
 def _online(connection: Connection, site_id: int, member_ids: Collection[int]) -> set[int]:
@@ -195,4 +202,4 @@ def _online(connection: Connection, site_id: int, member_ids: Collection[int]) -
     query = select(member.c.member_id).where(
         member.c.shop_id == site_id, member.c.online == 1, member.c.member_id.in_(member_ids)
     )
-    return {row[0] for row in connection.execute(query)}
+    return {row[0] for row in connection.execute(query).all()}

@@ -61,8 +61,10 @@ _OF_CONVERSATION = Prepared(
 _OF_AGENT = select(*_COLUMNS).where(
     table.c.servicer_id == bindparam("servicer"), table.c.delete_time == 0
 )
-_ONE = select(*_COLUMNS).where(
-    table.c.servicer_id == bindparam("servicer"), table.c.member_id == bindparam("member")
+_ONE = Prepared(
+    select(*_COLUMNS).where(
+        table.c.servicer_id == bindparam("servicer"), table.c.member_id == bindparam("member")
+    )
 )
 _LOADS = (
     select(table.c.servicer_id, func.count())
@@ -150,9 +152,8 @@ def agents_of(
 
 def find(connection: Connection, servicer_id: int, member_id: int) -> Row | None:
     """One pair."""
-    found = connection.execute(_ONE, {"servicer": servicer_id, "member": member_id})
-    row = found.mappings().first()
-    return None if row is None else dict(row)
+    found = _ONE.rows(connection, {"servicer": servicer_id, "member": member_id})
+    return found[0] if found else None
 
 
 def online_of_agent(connection: Connection, servicer_id: int) -> list[Row]:

@@ -2,8 +2,8 @@
 
 A write is a *unit*: a plain function of a connection that does everything one request has to do
 (assignment, pair, message). Units that were asked for while the last batch was being committed are
-the next batch: one transaction, each unit in a savepoint, so that one that fails fails alone. The
-more there is to do, the larger the batches, and the cost of a commit is shared by all of them.
+the next batch: one transaction, in which each unit succeeds or fails alone. The more there is to
+do, the larger the batches, and the cost of a commit is shared by all of them.
 """
 
 from __future__ import annotations
@@ -97,13 +97,17 @@ class Writer:
             self._idle.clear()
             # Not at once: what else is asked for in this turn of the loop comes along.
             loop.call_soon(self._next)
+        timer = loop.call_later(WRITE_TIMEOUT, self._give_up, entry)
         try:
-            async with asyncio.timeout(WRITE_TIMEOUT):
-                return cast(T, await future)
-        except TimeoutError:
-            with suppress(ValueError):  # it is being committed
-                self._waiting.remove(entry)
-            raise StoreBusy(f"a write took more than {WRITE_TIMEOUT:g} s") from None
+            return cast(T, await future)
+        finally:
+            timer.cancel()
+
+    def _give_up(self, entry: _Entry) -> None:
+        with suppress(ValueError):  # it is being committed
+            self._waiting.remove(entry)
+        if not entry.future.done():
+            entry.future.set_exception(StoreBusy(f"a write took more than {WRITE_TIMEOUT:g} s"))
 
     async def close(self) -> None:
         """Commit what is waiting. Idempotent."""

@@ -113,7 +113,7 @@ class Fanout:
             prefix: link.call(code, self._service, *fields, timeout=seconds)
             for prefix, link in links.items()
         }
-        return await _collect(calls, combine, enough)
+        return await collect(calls, combine, enough)
 
     async def _tell_all(
         self,
@@ -150,14 +150,14 @@ class Fanout:
                 prefix: link.call(code, service, *fields, timeout=seconds)
                 for prefix, link, fields in there
             }
-            return await _collect(calls, combine, None)
+            return await collect(calls, combine, None)
         queues = {
             prefix: asyncio.ensure_future(queued)
             for prefix, link, fields in there
             if (queued := link.cast(code, service, *fields, timeout=seconds)) is not None
         }
         if queues:
-            await _collect(queues, lambda answers: None, None)
+            await collect(queues, lambda answers: None, None)
         return None
 
     async def _with_each(
@@ -173,7 +173,7 @@ class Fanout:
         tasks = {
             prefix: asyncio.ensure_future(ask(link, deadline)) for prefix, link in links.items()
         }
-        return await _collect(tasks, combine, None)
+        return await collect(tasks, combine, None)
 
     async def _call_until(self, link: Link, deadline: float, code: int, *fields: Any) -> Any:
         seconds = deadline - asyncio.get_running_loop().time()
@@ -264,7 +264,7 @@ class Fanout:
         raise errors.NoGateway("no gateway is listed")
 
 
-async def _collect(
+async def collect(
     futures: Mapping[str, asyncio.Future[Any]],
     combine: Callable[[Answers], T],
     enough: Callable[[T], bool] | None,

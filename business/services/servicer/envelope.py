@@ -20,6 +20,9 @@ TOKEN_EXPIRED = -10010
 
 SUCCESS = "操作成功"
 
+_HEADERS = {"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store"}
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 
 class Family(enum.Enum):
     """Which envelope an endpoint answers with."""
@@ -130,7 +133,5 @@ def page(rows: list[Any], count: int, limit: int) -> dict[str, Any]:
 
 def respond(envelope: dict[str, Any], status: int = 200) -> web.Response:
     """The HTTP answer with an envelope."""
-    text = json.dumps(envelope, ensure_ascii=False, separators=(",", ":"))
-    response = web.Response(text=text, status=status, content_type="application/json")
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    body = _to_json(envelope).encode()
+    return web.Response(body=body, status=status, headers=_HEADERS)

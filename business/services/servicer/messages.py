@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import datetime
 from collections.abc import Callable, Collection
@@ -13,8 +12,9 @@ from sqlalchemy import Connection
 from shared.errors import GatewayError
 
 from .assignment import choose
+from .envelope import Refused
 from .handover import hand_over
-from .push import Push, agent_uid, customer_uid, frame
+from .push import Push, Sending, agent_uid, customer_uid, frame
 from .shop.interface import Site
 from .store import conversations, dialogues, pairs, replies
 from .store.agents import Agent
@@ -24,6 +24,8 @@ from .store.pairs import Card, Known, Row
 
 if TYPE_CHECKING:
     from .service import Servicer
+
+NOBODY = "没有指定会话人员"
 
 
 @dataclasses.dataclass(slots=True)
@@ -211,7 +213,8 @@ class Say:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Answer:
-    """An agent's message, as its unit needs it; attributes as those of ``Say``."""
+    """An agent's message, as its unit needs it; attributes as those of ``Say``, and ``is_known``:
+    whether the shop knows the member. Else it is one who must have been here."""
 
     agent: Agent
     site: Site
@@ -220,6 +223,7 @@ class Answer:
     own_id: str
     client_ids: Collection[str]
     now: datetime.datetime
+    is_known: bool
 
     @property
     def key(self) -> tuple[int, int]:
@@ -231,7 +235,9 @@ class Answer:
         site_id, member_id = self.agent.site_id, self.card.member_id
         now = self.now.timestamp()
         sender = f"a{self.agent.uid}"
-        conversation = conversations.lock(connection, site_id, member_id, now)
+        conversation = conversations.lock(connection, site_id, member_id, now, make=self.is_known)
+        if conversation is None:
+            raise Refused(NOBODY)
         if self.own_id and (before := dialogues.find_sent(connection, sender, self.own_id)):
             return Sent.before(before)
         conversation.name(self.card)
@@ -326,7 +332,11 @@ class Messages:
         return sent
 
     async def answer(self, agent: Agent, member_id: int, content: Content, own_id: str) -> Sent:
-        """An agent's message. Stored also while the customer is not there."""
+        """An agent's message. Stored also while the customer is not there.
+
+        Raises:
+            Refused: the shop does not know the member, who has not been here either.
+        """
         me = customer_uid(member_id)
         site_id = agent.site_id
         unit = Answer(
@@ -337,6 +347,7 @@ class Messages:
             own_id=own_id,
             client_ids=(await self._who_is_there([me])).get(me, ()),
             now=self._servicer.local_time(),
+            is_known=await self._servicer.shop.member(member_id) is not None,
         )
         return await self._deliver(unit)
 
@@ -347,7 +358,7 @@ class Messages:
             return {}  # nobody can be reached; what is said is stored all the same
 
     async def _deliver(self, unit: Say | Answer) -> Sent:
-        pushed: asyncio.Task[int | None] | None = None
+        pushed: Sending | None = None
         pusher = self._servicer.pusher
 
         def push(sent: Sent) -> None:
@@ -356,7 +367,8 @@ class Messages:
             pushed = pusher.start(sent.pushes)
 
         sent = await self._servicer.database.write(unit.run, push, key=unit.key)
-        await pusher.settle(pushed)
+        if unit.own_id:  # else nobody is told what became of it
+            await pusher.settle(pushed)
         if pushed is not None and pushed.done():
             sent.delivered = bool(pushed.result())
         return sent

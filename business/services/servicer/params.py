@@ -40,12 +40,13 @@ async def read_params(request: web.Request) -> dict[str, Any]:
     Raises:
         web.HTTPRequestEntityTooLarge: the body is too large.
     """
-    found: dict[str, Any] = dict(request.query)
+    found: dict[str, Any] = dict(request.query) if request.query_string else {}
     if request.body_exists:
         # By its length first: what is too large need not be received.
-        if (request.content_length or 0) > MAX_BODY or len(await request.read()) > MAX_BODY:
-            raise web.HTTPRequestEntityTooLarge(MAX_BODY, request.content_length or MAX_BODY + 1)
-        found.update(parse_body(await request.read()))
+        length = request.content_length or 0
+        if length > MAX_BODY or len(body := await request.read()) > MAX_BODY:
+            raise web.HTTPRequestEntityTooLarge(MAX_BODY, length or MAX_BODY + 1)
+        found.update(parse_body(body))
     return found
 
 
@@ -60,8 +61,19 @@ def parse_body(body: bytes) -> dict[str, Any]:
         else:
             if isinstance(value, dict):
                 return value
-    pairs = urllib.parse.parse_qsl("&".join(text.split("&")[:MAX_FIELDS]), keep_blank_values=True)
-    return dict(pairs)
+    found = {}
+    for pair in text.split("&", MAX_FIELDS)[:MAX_FIELDS]:
+        name, _, value = pair.partition("=")
+        if pair:
+            found[_unquote(name)] = _unquote(value)
+    return found
+
+
+def _unquote(text: str) -> str:
+    """As ``urllib.parse.parse_qsl`` does it, which takes several times as long for all else."""
+    if "+" in text:
+        text = text.replace("+", " ")
+    return urllib.parse.unquote(text) if "%" in text else text
 
 
 def to_number(value: Any) -> int:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Coroutine, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
+from gateway_client import direct
 from shared.errors import GatewayError
 
 from .capabilities import Capability, group_of
@@ -19,6 +21,9 @@ log = logging.getLogger(__name__)
 Frame = dict[str, Any]
 
 T = TypeVar("T")
+
+Sending: TypeAlias = "asyncio.Future[int | None]"
+"""Frames that are under way."""
 
 AGENT_PREFIX = "ns_servicer_"
 
@@ -73,8 +78,9 @@ class Pusher:
         self._gateway = gateway
         self._patience = patience
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._slow: set[asyncio.Task[Any]] = set()
 
-    def start(self, pushes: Iterable[Push]) -> asyncio.Task[int | None] | None:
+    def start(self, pushes: Iterable[Push]) -> Sending | None:
         """Send frames; those of later calls follow after these.
 
         Returns:
@@ -82,7 +88,15 @@ class Pusher:
             the number of sockets that have what ``counts``; None where it failed.
         """
         pushes = list(pushes)
-        return self.run(self._send(pushes)) if pushes else None
+        if not pushes:
+            return None
+        if not self._slow and all(push.frame["type"] not in _FOR_CAPABLE for push in pushes):
+            return _Direct(self._gateway, pushes).done
+        # To groups, or after such: what has not been sent yet must not be overtaken.
+        task = self.run(self._send(pushes))
+        self._slow.add(task)
+        task.add_done_callback(self._slow.discard)
+        return task
 
     def run(self, action: Coroutine[Any, Any, T]) -> asyncio.Task[T | None]:
         """Let something be done that the caller need not wait for; errors go to the log."""
@@ -91,10 +105,21 @@ class Pusher:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def settle(self, task: asyncio.Task[Any] | None) -> None:
+    async def settle(self, sending: asyncio.Future[Any] | None) -> None:
         """Wait until the gateways have it, but not longer than ``patience``."""
-        if task is not None and not task.done():
-            await asyncio.wait((task,), timeout=self._patience)
+        if sending is None or sending.done():
+            return
+        # What asyncio.wait does, which takes several times as long.
+        loop = asyncio.get_running_loop()
+        settled: asyncio.Future[None] = loop.create_future()
+        release = partial(_release, settled)
+        sending.add_done_callback(release)
+        timer = loop.call_later(self._patience, release)
+        try:
+            await settled
+        finally:
+            timer.cancel()
+            sending.remove_done_callback(release)
 
     async def send(self, pushes: Iterable[Push]) -> None:
         """``start`` and ``settle``."""
@@ -113,7 +138,7 @@ class Pusher:
             try:
                 reached = await self._send_one(push, push.counts or index == last)
             except GatewayError as error:
-                log.warning("push of %s to %s: %s", push.frame["type"], push.to, error)
+                _complain(push, error)
             else:
                 count += (reached or 0) if push.counts else 0
         return count
@@ -125,6 +150,63 @@ class Pusher:
         uids = [push.to] if isinstance(push.to, str) else push.to
         groups = [group_of(kind, uid) for uid in uids]
         return await self._gateway.send_to_group(groups, push.frame, wait=wait)
+
+
+class _Direct:
+    """Frames that are sent without a task of their own.
+
+    Args:
+        gateway: of this service.
+        pushes: at least one; none to a group.
+
+    Attributes:
+        done: the number of sockets that are known to have what ``counts``.
+    """
+
+    __slots__ = ("_count", "_left", "done")
+
+    def __init__(self, gateway: GatewayClient, pushes: list[Push]) -> None:
+        self.done: Sending = asyncio.get_running_loop().create_future()
+        self._count = 0
+        self._left = 1
+        # Commands of one link are executed in order: the answer to the last stands for all.
+        last = len(pushes) - 1
+        for index, push in enumerate(pushes):
+            wait = push.counts or index == last
+            try:
+                sent = direct.send_to_uid(gateway, push.to, push.frame, wait=wait)
+            except GatewayError as error:
+                _complain(push, error)
+                continue
+            if sent is not None:
+                self._left += 1
+                sent.add_done_callback(partial(self._sent, push))
+        self._finish()
+
+    def _sent(self, push: Push, sent: asyncio.Future[int | None]) -> None:
+        if not sent.cancelled():
+            error = sent.exception()
+            if error is None:
+                self._count += (sent.result() or 0) if push.counts else 0
+            elif isinstance(error, GatewayError):
+                _complain(push, error)
+            else:
+                log.error("push of %s failed", push.frame["type"], exc_info=error)
+        self._finish()
+
+    def _finish(self) -> None:
+        self._left -= 1
+        if not self._left and not self.done.done():
+            self.done.set_result(self._count)
+
+
+def _complain(push: Push, error: GatewayError) -> None:
+    log.warning("push of %s to %s: %s", push.frame["type"], push.to, error)
+
+
+def _release(settled: asyncio.Future[None], *_: Any) -> None:
+    if not settled.done():
+        settled.set_result(None)
 
 
 async def _contained(action: Awaitable[T]) -> T | None:

@@ -63,11 +63,23 @@ class Socket(NamedTuple):
         return frozenset(c for c in Capability if isinstance(caps, list) and c in caps)
 
 
+class _Question:
+    """Who of some uids is there, as several want to know at the same time."""
+
+    __slots__ = ("askers", "uids")
+
+    def __init__(self) -> None:
+        self.uids: dict[str, None] = {}
+        self.askers: list[asyncio.Future[dict[str, list[str]]]] = []
+
+
 class Sockets:
     """Questions and changes, through the gateways."""
 
     def __init__(self, gateway: GatewayClient) -> None:
         self._gateway = gateway
+        self._question: _Question | None = None
+        self._asking: set[asyncio.Task[None]] = set()
 
     async def ids(self, uids: Iterable[str]) -> dict[str, list[str]]:
         """Client ids of each uid; of a gateway that does not answer, none.
@@ -75,8 +87,44 @@ class Sockets:
         Raises:
             GatewayError: no gateway answered.
         """
+        loop = asyncio.get_running_loop()
+        question = self._question
+        if question is None:
+            question = self._question = _Question()
+            # Not at once: what else is asked in this turn of the loop comes along.
+            loop.call_soon(self._ask)
+        answer: asyncio.Future[dict[str, list[str]]] = loop.create_future()
+        question.askers.append(answer)
+        uids = dict.fromkeys(uids)
+        question.uids.update(uids)
+        found = await answer
+        return {uid: found.get(uid, []) for uid in uids}
+
+    def _ask(self) -> None:
+        question, self._question = self._question, None
+        if question is not None:
+            task = asyncio.create_task(self._answer(question))
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+
+    async def _answer(self, question: _Question) -> None:
         try:
-            return await self._gateway.get_client_ids_by_uids(list(uids), timeout=PATIENCE)
+            found = await self._look_up(list(question.uids))
+        except Exception as error:
+            for asker in question.askers:
+                if not asker.done():
+                    asker.set_exception(error)
+        else:
+            for asker in question.askers:
+                if not asker.done():
+                    asker.set_result(found)
+        finally:
+            for asker in question.askers:
+                asker.cancel()  # where the process ends
+
+    async def _look_up(self, uids: list[str]) -> dict[str, list[str]]:
+        try:
+            return await self._gateway.get_client_ids_by_uids(uids, timeout=PATIENCE)
         except PartialResult as error:
             if error.reached is None:
                 raise

@@ -57,6 +57,11 @@ class _Memory(Generic[T]):
         """Those that need not be asked for again."""
         return self._younger(wanted, now - self._life)
 
+    def one(self, key: int, now: float) -> tuple[T | None, float] | None:
+        """What is known of one and since when, where it need not be asked for again."""
+        entry = self._entries.get(key)
+        return entry if entry is not None and entry[1] > now - self._life else None
+
     def get_stale(self, wanted: Collection[int], now: float) -> dict[int, T | None]:
         """The last that is known."""
         return self._younger(wanted, now - STALE)
@@ -117,6 +122,8 @@ class GuardedShop:
         Raises:
             ShopDown: nobody knows.
         """
+        if known := self._sites.one(site_id, self._clock()):
+            return known[0]
 
         async def ask(ids: Collection[int]) -> Mapping[int, Site]:
             [one] = ids
@@ -131,6 +138,8 @@ class GuardedShop:
         Raises:
             ShopDown: nobody knows.
         """
+        if known := self._members.one(member_id, self._clock()):
+            return known[0]
         wanted = [member_id]
         return (await self._look_up(self._members, self._shop.members, wanted)).get(member_id)
 

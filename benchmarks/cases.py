@@ -12,12 +12,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from .generator import Fleet, GeneratorError, Sample
+from .list_cases import DATABASES, lists
 from .processes import Cores, Memory, total_memory
 from .servers import KefuServer, Server, StockServer
+from .talk_cases import answer, say
 
+C = TypeVar("C", bound="Clients")
+S = TypeVar("S", bound=Server)
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -40,6 +44,10 @@ class Plan:
     connects: int
     idle_sockets: int
     idle_seconds: float
+    speakers: int  # customers who talk at the same time
+    history_members: int
+    history_messages: int
+    databases: Sequence[str] = DATABASES
 
     def fit(self, open_files: int, servers: int) -> Plan:
         """The same with no more sockets than this process may have open.
@@ -67,6 +75,9 @@ FULL = Plan(
     connects=1500,
     idle_sockets=10000,
     idle_seconds=2.0,
+    speakers=64,
+    history_members=10_000,
+    history_messages=1_000_000,
 )
 QUICK = Plan(
     rounds=2,
@@ -77,6 +88,9 @@ QUICK = Plan(
     connects=400,
     idle_sockets=2000,
     idle_seconds=0.5,
+    speakers=64,
+    history_members=500,
+    history_messages=20_000,
 )
 
 
@@ -94,6 +108,13 @@ class Row:
     unit: str
     values: dict[str, list[float]] = field(default_factory=dict)
     target: str = ""
+
+
+class Clients(Protocol):
+    """Connections to a server."""
+
+    def tend(self) -> None:
+        """Answer the pings that came in meanwhile."""
 
 
 class Bench:
@@ -117,13 +138,14 @@ class Bench:
         self.plan = plan
         self.rows: list[Row] = []
         self.generator_load: dict[str, float] = {}
-        self._cores = cores
+        self.cores = cores
         self._directory = directory
         self._choose = choose
         self.say = say
-        self._kefu_loop = kefu_loop
+        self.kefu_loop = kefu_loop
         self._starts = 0
         self._steady: list[Server] = []
+        self._lasting: dict[str, Any] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Bench:
@@ -132,6 +154,7 @@ class Bench:
     def __exit__(self, *exc_info: object) -> None:
         self._stack.close()
         self._steady.clear()
+        self._lasting.clear()
 
     def run(self, cases: Sequence[str]) -> None:
         """Run cases by name, in the given order.
@@ -147,12 +170,24 @@ class Bench:
 
     def make(self, name: str) -> Server:
         """A server that is not started yet."""
+        directory = self.directory(name)
+        if name == KEFU:
+            return KefuServer(self.cores, directory, self.kefu_loop)
+        return StockServer(self.cores, directory, name)
+
+    def directory(self, name: str) -> Path:
+        """A new, empty directory for a server."""
         self._starts += 1
         directory = self._directory / f"{self._starts}-{name}"
         directory.mkdir()
-        if name == KEFU:
-            return KefuServer(self._cores, directory, self._kefu_loop)
-        return StockServer(self._cores, directory, name)
+        return directory
+
+    def lasting(self, name: str, make: Callable[[ExitStack], T]) -> T:
+        """What several cases use: made once, and ended with the bench."""
+        if name not in self._lasting:
+            self._lasting[name] = make(self._stack)
+        found: T = self._lasting[name]
+        return found
 
     @property
     def names(self) -> Sequence[str]:
@@ -196,20 +231,24 @@ class Bench:
             gc.enable()
 
     def rounds(
-        self, case: str, pairs: list[tuple[Server, Fleet]], do: Callable[[Server, Fleet], Sample]
+        self, case: str, pairs: Sequence[tuple[S, C]], do: Callable[[S, C], Sample]
     ) -> dict[str, list[Sample]]:
         """Measure each server once per round; samples by server name."""
         self.say(case)
         samples: dict[str, list[Sample]] = {server.name: [] for server, _ in pairs}
         for _ in range(self.plan.rounds):
-            for server, fleet in pairs:
-                sample = self.guard(server, do, server, fleet)
+            for server, clients in pairs:
+                sample = self.guard(server, do, server, clients)
                 samples[server.name].append(sample)
-                load = sample.used.generator_load
-                self.generator_load[case] = max(load, self.generator_load.get(case, 0.0))
+                self.note_load(case, sample)
                 for _, other in pairs:
                     other.tend()
         return samples
+
+    def note_load(self, case: str, sample: Sample) -> None:
+        """Remember how busy the load generator was."""
+        load = sample.used.generator_load
+        self.generator_load[case] = max(load, self.generator_load.get(case, 0.0))
 
     def add(
         self,
@@ -343,4 +382,7 @@ CASES: dict[str, Callable[[Bench], None]] = {
     "fanout": fanout,
     "connect": connect,
     "memory": idle,
+    "say": say,
+    "answer": answer,
+    "lists": lists,
 }

@@ -54,6 +54,11 @@ def _header(opcode: int, length: int, mask_bit: int) -> bytes:
     return first + (mask_bit | 127).to_bytes(1, "big") + length.to_bytes(8, "big")
 
 
+def payload(frame: bytes) -> bytes:
+    """What is in a whole server frame."""
+    return frame[{126: 4, 127: 10}.get(frame[1], 2) :]
+
+
 @dataclass(slots=True)
 class Received:
     """What `split` found: frames as received, headers included."""

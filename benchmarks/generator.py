@@ -106,7 +106,7 @@ def _init_complete(received: bytes) -> bool:
     return True
 
 
-class _Window:
+class Window:
     """Warm-up, then the measured window; tells the loop when to stop sending."""
 
     def __init__(self, meter: Meter, warm_up: float, seconds: float) -> None:
@@ -230,7 +230,7 @@ class Fleet:
         waiting = {fd: self._ring("E", index) for index, fd in enumerate(self._sockets)}
         sent: dict[int, int] = {}
         latencies: list[int] = []
-        window = _Window(meter, warm_up, seconds)
+        window = Window(meter, warm_up, seconds)
         first = last = 0
         for fd, ring in waiting.items():
             sent[fd] = _now()
@@ -294,7 +294,7 @@ class Fleet:
         ring = self._ring("E", 0)
         frame = ring[3]
         latencies: list[int] = []
-        window = _Window(meter, warm_up, seconds)
+        window = Window(meter, warm_up, seconds)
         first = 0
         client.settimeout(STALL_TIMEOUT)
         try:
@@ -351,7 +351,7 @@ class Fleet:
         latencies: list[int] = []
         sender = next(iter(self._sockets))
         deliveries = first = last = first_latency = last_latency = complete = 0
-        window = _Window(meter, warm_up, seconds)
+        window = Window(meter, warm_up, seconds)
         read, carry = os.read, self._carry
         while True:
             while window.used is None and len(begun) - complete < in_flight:

@@ -13,6 +13,7 @@ from statistics import median
 from typing import Any
 
 from .cases import KEFU, Plan, Row
+from .desk import BARE
 
 MEMORY_TARGET = 2000
 """Bytes per idle socket that the gateway process may need."""
@@ -22,6 +23,15 @@ BURST_TARGET = 2.5
 
 CONNECT_TARGET = 2.2
 """Connections per second, against the stock server's."""
+
+TALK_TARGET = 0.5
+"""Messages per second, against the bare aiohttp handler's."""
+
+TALK_P99_TARGET = 10
+"""Milliseconds from the request to the frame at the other side's socket, at half load."""
+
+LIST_P99_TARGET = 20
+"""Milliseconds that a list takes over HTTP."""
 
 
 def spread(values: Sequence[float]) -> float:
@@ -101,6 +111,44 @@ def check(rows: Sequence[Row], fan_out_sizes: Sequence[int]) -> list[Verdict]:
                 growth <= MEMORY_TARGET,
             )
         )
+    return [*verdicts, *_check_service(rows, by_target)]
+
+
+def _check_service(rows: Sequence[Row], by_target: dict[str, Row]) -> list[Verdict]:
+    """The targets of the customer service."""
+    verdicts = []
+    for title in ("say", "answer"):
+        row = by_target.get(f"{title} rate")
+        if row is not None and (share := ratio(row, BARE)) is not None:
+            verdicts.append(
+                Verdict(
+                    f"{title}: at least {TALK_TARGET:g} times the messages per second of a bare "
+                    "aiohttp handler that stores the same row",
+                    f"{share:.2f} times",
+                    share >= TALK_TARGET,
+                )
+            )
+        row = by_target.get(f"{title} p99")
+        if row is not None and KEFU in row.values:
+            p99 = median(row.values[KEFU])
+            verdicts.append(
+                Verdict(
+                    f"{title}: p99 below {TALK_P99_TARGET} ms at half load",
+                    f"{p99:.1f} ms",
+                    p99 < TALK_P99_TARGET,
+                )
+            )
+    for row in rows:
+        if row.target.startswith("list "):
+            for name, values in row.values.items():
+                p99 = median(values)
+                verdicts.append(
+                    Verdict(
+                        f"{row.case}, {name}: p99 below {LIST_P99_TARGET} ms",
+                        f"{p99:.1f} ms",
+                        p99 < LIST_P99_TARGET,
+                    )
+                )
     return verdicts
 
 
@@ -111,12 +159,25 @@ def number(value: float) -> str:
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
+def tables(rows: Sequence[Row]) -> str:
+    """The rows as aligned text: a table for each set of servers that were measured together."""
+    parts: list[list[Row]] = []
+    servers: set[str] = set()
+    for row in rows:
+        if not parts or not servers >= row.values.keys():
+            parts.append([])
+            servers = set(row.values)
+        parts[-1].append(row)
+    return "\n\n".join(table(part) for part in parts)
+
+
 def table(rows: Sequence[Row]) -> str:
-    """The rows as aligned text, grouped by case."""
+    """Rows as aligned text, grouped by case."""
     servers = list(dict.fromkeys(name for row in rows for name in row.values))
     stocks = [name for name in servers if name != KEFU]
     compared = stocks if KEFU in servers else []
-    heading = ["", *servers, *(f"kefu/{name.removeprefix('stock, ')}" for name in compared)]
+    short = [name.removeprefix("stock, ").removeprefix("bare ") for name in compared]
+    heading = ["", *servers, *(f"kefu/{name}" for name in short)]
     lines: list[list[str]] = []
     case = ""
     for row in rows:

@@ -15,7 +15,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from .generator import Fleet, GeneratorError
 from .processes import Cores, Meter
@@ -88,6 +88,21 @@ class Server(ABC):
         self._processes.append(process)
         return process
 
+    def announced(self, process: subprocess.Popen[str]) -> None:
+        """Wait for the one process of a server, which prints its port.
+
+        Raises:
+            ServerError: not within `START_TIMEOUT`.
+        """
+        assert process.stdout is not None
+        if not select.select([process.stdout], [], [], START_TIMEOUT)[0]:
+            raise ServerError(f"{self.name} did not start\n{self.log_tail()}")
+        line = process.stdout.readline()
+        if not line.startswith("listening "):
+            raise ServerError(f"{self.name} did not start\n{self.log_tail()}")
+        self.address = ("127.0.0.1", int(line.split()[1]))
+        self.groups = {"server": [process.pid]}
+
     def stop(self) -> None:
         """Stop the processes, in the reverse order of their start. Idempotent."""
         while self._processes:
@@ -111,7 +126,7 @@ class Server(ABC):
             parts.append("\n".join([f"--- {path.name}", *text]))
         return "\n".join(parts)
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         try:
             self.start()
         except BaseException:
@@ -134,42 +149,43 @@ class StockServer(Server):
     def start(self) -> None:
         # Without the threshold the plain asyncio loop maps and unmaps a receive buffer of 256 KiB
         # per message in a fresh process, which doubles its cost: not the server's fault.
-        process = self.spawn(
-            f"stock-{self.loop}",
-            ["-m", "benchmarks.stock", "--loop", self.loop],
-            MALLOC_MMAP_THRESHOLD_="1048576",
-            _PIPE="1",
+        self.announced(
+            self.spawn(
+                f"stock-{self.loop}",
+                ["-m", "benchmarks.stock", "--loop", self.loop],
+                MALLOC_MMAP_THRESHOLD_="1048576",
+                _PIPE="1",
+            )
         )
-        assert process.stdout is not None
-        if not select.select([process.stdout], [], [], START_TIMEOUT)[0]:
-            raise ServerError(f"{self.name} did not start\n{self.log_tail()}")
-        line = process.stdout.readline()
-        if not line.startswith("listening "):
-            raise ServerError(f"{self.name} did not start\n{self.log_tail()}")
-        self.address = ("127.0.0.1", int(line.split()[1]))
-        self.groups = {"server": [process.pid]}
 
 
 class KefuServer(Server):
     """kefu as it is shipped: one gateway and one business process, with the benchmark service."""
 
     name = "kefu"
+    path = "/bench"
+    services: Sequence[str] = ("--services", str(SERVICES), "--only", "bench")
 
     def __init__(self, cores: Cores, directory: Path, loop: str = "auto") -> None:
         super().__init__(cores, directory)
         self.loop = loop
+        self.http_address = ("127.0.0.1", 0)
+
+    def fleet(self) -> Fleet:
+        return Fleet(self.address, self.path)
 
     def start(self) -> None:
         self.address = ("127.0.0.1", free_port())
+        self.http_address = ("127.0.0.1", free_port())
         config = self.directory / "kefu.toml"
         config.write_text(self._settings())
         config.chmod(0o600)
-        only = ["--services", str(SERVICES), "--only", "bench"]
+        self.prepare(config)
         deadline = time.monotonic() + START_TIMEOUT
         self.spawn("gateway", [str(ROOT / "start_gateway.py"), "start", "--config", str(config)])
         self.spawn(
             "business",
-            [str(ROOT / "start_business.py"), "start", "--config", str(config), *only],
+            [str(ROOT / "start_business.py"), "start", "--config", str(config), *self.services],
         )
         self._await_service(deadline)
         self.groups = {
@@ -194,10 +210,19 @@ class KefuServer(Server):
                 f"lan_port = {free_port()}",
                 "[business]",
                 'host = "127.0.0.1"',
-                f"port = {free_port()}",
+                f"port = {self.http_address[1]}",
+                "",
+                *self.more_settings(),
                 "",
             ]
         )
+
+    def prepare(self, config: Path) -> None:
+        """What must be there before the processes start."""
+
+    def more_settings(self) -> Sequence[str]:
+        """Lines of the settings file: further sections."""
+        return ()
 
     def _await_service(self, deadline: float) -> None:
         """Wait until a client is sent its ``init``: gateway, link and business all work."""

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import itertools
 import re
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, expect
 
+from shared.settings import Settings
 from tests.business.services.servicer.support import Desk
+from tests.support.axe import check_accessible
 from tests.support.browser import visit
 from tests.support.stack import Stack
 
 from .office import OfficePage
-from .people import ChatPage, ConsolePage
+from .people import ChatPage, ConsolePage, picture
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+GUESSES = Settings().servicer.captcha_failures
 
 members = itertools.count(7000)
 """Members whom no other test of this module has."""
@@ -34,6 +39,30 @@ async def test_wrong_password(stack: Stack, browser: Browser) -> None:
         await expect(alert).to_have_text("Wrong user name or password")
         await office.sign_in("Shop", "admin", "demo")
         await expect(office.page.get_by_text("Demo Store")).to_be_visible()
+
+
+async def test_who_guesses_has_to_read_a_picture(stack: Stack, browser: Browser) -> None:
+    """After some wrong passwords; another picture can be had, and follows a wrong answer."""
+    async with visit(browser) as visitor:
+        office = OfficePage(await visitor.open(f"{stack.http_url}/admin"), stack)
+        alert = office.page.get_by_role("alert")
+        captcha = office.page.get_by_label("Characters in the picture")
+        async with office.page.expect_response("**/login/captcha"):
+            for _ in range(GUESSES + 1):
+                async with office.page.expect_response("**/login/login"):
+                    await office.sign_in("Shop", "guesser", "wrong")
+        await expect(alert).to_have_text("Type the characters in the picture")
+        await expect(captcha).to_be_focused()
+        picture = office.page.get_by_alt_text("Picture with characters to type")
+        sources = [await picture.get_attribute("src")]
+        await office.page.get_by_role("button", name="Picture with characters").click()
+        await expect(picture).not_to_have_attribute("src", sources[-1] or "")
+        sources.append(await picture.get_attribute("src"))
+        await captcha.fill("?")
+        await office.page.get_by_role("button", name="Log in").click()
+        await expect(alert).to_have_text("Those are not the characters in the picture")
+        await expect(picture).not_to_have_attribute("src", sources[-1] or "")
+        await check_accessible(office.page)
 
 
 async def test_a_login_lasts_until_it_is_ended(stack: Stack, browser: Browser) -> None:
@@ -81,7 +110,7 @@ async def test_both_languages(stack: Stack, browser: Browser) -> None:
         assert await page.evaluate("document.documentElement.lang") == "en"
 
 
-async def test_an_agent_comes_and_goes(stack: Stack, browser: Browser) -> None:
+async def test_an_agent_comes_and_goes(stack: Stack, browser: Browser, tmp_path: Path) -> None:
     """Added, changed, given another password, disabled, deleted: each holds for the agent at
     once."""
     async with visit(browser) as visitor, visit(browser) as agents_browser:
@@ -105,8 +134,12 @@ async def test_an_agent_comes_and_goes(stack: Stack, browser: Browser) -> None:
         await office.row("Erin").get_by_role("button", name="Edit").click()
         form = office.dialog("Edit agent")
         await form.get_by_label("Display name").fill("Erin the second")
+        await form.locator("input[type=file]").set_input_files(picture(tmp_path))
+        await expect(form.locator("img")).to_have_attribute("src", re.compile("^/upload/"))
         await office.save(form)
-        await expect(office.row("Erin the second")).to_be_visible()
+        await expect(office.row("Erin the second").locator("img")).to_have_js_property(
+            "naturalWidth", 640
+        )
         await page.get_by_label("Search agents").fill("second")
         await expect(page.locator("tbody tr")).to_have_count(1)
         await page.get_by_label("Search agents").fill("nobody")

@@ -152,12 +152,12 @@ async def test_unread(stack: Stack, desk: Desk, browser: Browser, shop: Shopfron
         for text in ("one", "two"):
             await alice.call("chat/answer", member_id=member_id, servicer_say=f"<p>{text}</p>")
         await expect(page.launcher).to_have_accessible_name("Open chat (2 unread)")
-        await expect(page.page.locator(".badge")).to_have_text("2")
+        await expect(page.page.locator(".badge")).to_have_attribute("data-count", "2")
         await expect(page.page.get_by_role("status")).to_have_text("2 unread")
 
         # The next page of the shop knows of them, without the chat being opened.
         await page.page.goto(f"{shop.url}/another")
-        await expect(page.page.locator(".badge")).to_have_text("2")
+        await expect(page.page.locator(".badge")).to_have_attribute("data-count", "2")
         await page.start()
         await expect(page.message("two")).to_be_visible()
         await page.page.wait_for_function("events.at(-1)[0] === 'unread' && events.at(-1)[1] === 0")
@@ -166,6 +166,33 @@ async def test_unread(stack: Stack, desk: Desk, browser: Browser, shop: Shopfron
         names = [name for name, _ in await page.page.evaluate("events")]
         assert names[0] == "unread" or names[0] == "ready"
         assert {"ready", "open", "close", "unread"} <= set(names)
+
+
+async def test_glance(stack: Stack, desk: Desk, browser: Browser, shop: Shopfront) -> None:
+    """Beside a closed chat, what comes is shown as text, until it is dismissed or opened."""
+    shop.show(tag(stack))
+    async with desk.agent("alice") as alice, visit(browser) as visitor:
+        page = await Embedded.open(visitor, shop.url)
+        await page.start()
+        await page.say("hello")
+        member_id = (await heard(alice, "connect"))["member_id"]
+        await heard(alice, "string")
+        await page.launcher.click()
+        glance = page.page.locator(".teaser")
+        await expect(glance).to_be_hidden()
+        said = "<p>It is &lt;b&gt;in&lt;/b&gt; <b>stock</b></p>"
+        await alice.call("chat/answer", member_id=member_id, servicer_say=said)
+        await expect(glance.locator("b")).to_have_text("Alice")
+        await expect(glance.locator("span")).to_have_text("It is <b>in</b> stock")
+        await check_accessible(page.page)
+        await glance.get_by_role("button", name="Dismiss").click()
+        await expect(glance).to_be_hidden()
+        await expect(page.launcher).to_be_focused()
+        await alice.call("chat/answer", member_id=member_id, goods_id=21, content_type=1)
+        await expect(glance.locator("span")).to_have_text("Product")
+        await glance.get_by_role("button", name="Alice").click()
+        await expect(page.panel).to_be_visible()
+        await expect(glance).to_be_hidden()
 
 
 async def test_message_event(stack: Stack, desk: Desk, browser: Browser, shop: Shopfront) -> None:
@@ -473,6 +500,18 @@ async def test_origin_that_may_not(stack: Stack, browser: Browser, shop: Shopfro
         events = dict(await page.page.evaluate("events"))
         assert events["error"] in warning
         assert "ready" not in events
+
+
+async def test_phone_without_a_server(stack: Stack, browser: Browser, shop: Shopfront) -> None:
+    """What covers the whole screen of a telephone can be closed also when the chat is not there."""
+    shop.show(tag(stack))
+    async with visit(browser, expect_problems=True, **PHONE) as visitor:
+        page = await Embedded.open(visitor, shop.foreign_url)
+        await page.launcher.click()
+        await expect(page.launcher).to_be_hidden()
+        await page.panel.get_by_role("button", name="Close chat").click()
+        await expect(page.panel).to_be_hidden()
+        await expect(page.launcher).to_be_visible()
 
 
 async def test_server_that_comes_back(stack: Stack, browser: Browser, shop: Shopfront) -> None:

@@ -86,8 +86,8 @@ export class Chat {
   );
   /** What own messages said before they were taken back, by id. */
   readonly recalled = shallowReactive(new Map<number, string>());
-  /** Something has come that the customer may have to be told of. */
-  onMessage: (own: boolean) => void = () => undefined;
+  /** Something has come that the customer may have to be told of; null: something was sent. */
+  onMessage: (row: Row | null) => void = () => undefined;
 
   private readonly socket: LiveSocket;
   private history: History;
@@ -123,7 +123,7 @@ export class Chat {
     this.history = this.makeHistory();
     this.outbox = new Outbox(this.identity, () => this.thread.current, siteId, {
       gap: (after) => this.fill(after),
-      sent: () => this.onMessage(true),
+      sent: () => this.onMessage(null),
       servicerId: () => this.state.agent?.servicer_id ?? 0,
     });
     setInterval(() => void this.check(), CHECK_APART);
@@ -320,7 +320,7 @@ export class Chat {
     this.showTyping(false);
     const { servicer_id, nickname, avatar = "" } = row;
     if (servicer_id && nickname !== undefined) this.meet({ servicer_id, nickname, avatar });
-    this.onMessage(false);
+    this.onMessage(row);
   }
 
   private showTyping(isTyping: boolean): void {

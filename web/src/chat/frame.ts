@@ -6,9 +6,11 @@ import { groundOf, legibleOn, parseColour, textOn } from "@/shared/colour";
 
 import { Chat } from "./chat";
 import { draft } from "./compose";
-import { ownOr, texts, t } from "./locales";
+import { type Key, ownOr, texts, t } from "./locales";
 import { OwnPage, ShopPage } from "./sources";
+import { plain } from "@/shared/content";
 import { chosenLocale, isLocale } from "@/shared/locale";
+import { Kind, type Row, said } from "@/shared/rows";
 
 const query = new URLSearchParams(location.search);
 
@@ -54,6 +56,7 @@ export const chat = new Chat(siteId, shopPage ?? (ownPage as OwnPage));
 /** Whether nothing can be said: it is not known to whom we talk, or there is no talking to them. */
 export const isClosed = computed(() => chat.state.refusal !== "" || chat.state.loginEnded);
 
+const GLANCE = 160; // characters
 const NOTICE_SHOWN = 5000; // ms
 let noticeTimer: ReturnType<typeof setTimeout> | undefined;
 let wantedColour = "";
@@ -81,7 +84,12 @@ export function setUp(): void {
     showTitle();
     announce();
   });
-  chat.onMessage = (own) => shopPage?.tell({ type: "message", own });
+  chat.onMessage = (row) =>
+    shopPage?.tell(
+      row
+        ? { type: "message", own: false, name: row.nickname || title(), text: glance(row) }
+        : { type: "message", own: true, name: "", text: "" },
+    );
   if (ownPage) {
     chat.state.look = {
       sku_id: number(query.get("sku_id")),
@@ -151,6 +159,17 @@ function read(): void {
 
 export function close(): void {
   shopPage?.tell({ type: "close" });
+}
+
+/** A message in a few words, for a customer who has closed the chat. */
+function glance(row: Row): string {
+  const others: Partial<Record<Kind, Key>> = {
+    [Kind.IMAGE]: "picked",
+    [Kind.GOODS]: "goods",
+    [Kind.ORDER]: "order",
+  };
+  const key = others[row.content_type];
+  return key ? t(key) : plain(said(row)).slice(0, GLANCE);
 }
 
 /** A click on a card, where somebody wants to know of it. */

@@ -56,8 +56,8 @@ export type ToPage =
   | { type: "need-token" }
   | { type: "close" }
   | { type: "card"; look: Look }
-  /** A message was sent (true) or has come (false). */
-  | { type: "message"; own: boolean };
+  /** A message was sent (own), or has come: of whom, and how it begins. */
+  | { type: "message"; own: boolean; name: string; text: string };
 
 const MARK = "kefu";
 

@@ -47,6 +47,7 @@ export class Panel {
   private readonly launcher = element("button", "launcher waiting");
   private readonly badge = element("span", "badge");
   private readonly status = element("span", "status");
+  private readonly teaser = element("div", "teaser");
   private readonly panel = element("div", "panel");
   private readonly notice = element("div", "notice");
   private readonly fullScreen = matchMedia(FULL_SCREEN);
@@ -77,7 +78,8 @@ export class Panel {
     this.panel.setAttribute("role", "dialog");
     this.status.setAttribute("role", "status");
     this.panel.append(this.frame, this.notice);
-    this.box.append(this.launcher, this.status, this.panel);
+    this.teaser.hidden = true;
+    this.box.append(this.launcher, this.status, this.teaser, this.panel);
     root.append(this.box);
     this.launcher.addEventListener("click", () => handlers.toggle());
     this.box.addEventListener("keydown", (event) => {
@@ -142,8 +144,28 @@ export class Panel {
     this.describe();
   }
 
+  /** Show what has come beside a launcher whose chat is closed. */
+  preview(name: string, text: string): void {
+    if (this.isOpen) return;
+    const open = element("button", "words");
+    open.type = "button";
+    open.append(element("b", "", name), element("span", "", text));
+    open.addEventListener("click", () => this.handlers.toggle());
+    const dismiss = element("button", "dismiss");
+    dismiss.type = "button";
+    dismiss.setAttribute("aria-label", this.texts.dismiss);
+    dismiss.append(icon("", "m7 7 10 10M17 7 7 17"));
+    dismiss.addEventListener("click", () => {
+      this.teaser.hidden = true;
+      this.launcher.focus();
+    });
+    this.teaser.replaceChildren(open, dismiss);
+    this.teaser.hidden = false;
+  }
+
   open(): void {
     this.isOpen = true;
+    this.teaser.hidden = true;
     this.opener = document.activeElement;
     this.box.classList.add("open");
     this.holdPage();
@@ -167,7 +189,9 @@ export class Panel {
 
   showUnread(count: number): void {
     this.unread = count;
-    this.badge.textContent = count > 99 ? "99+" : count > 0 ? String(count) : "";
+    if (!count) this.teaser.hidden = true; // read in another window
+    // Not as text: the number is in the launcher's label, in words.
+    this.badge.dataset["count"] = count > 99 ? "99+" : count > 0 ? String(count) : "";
     this.describe();
   }
 
@@ -177,7 +201,7 @@ export class Panel {
 
   showWaiting(): void {
     this.notice.hidden = false;
-    this.notice.replaceChildren(element("div", "spinner"));
+    this.notice.replaceChildren(element("div", "spinner"), this.closer());
   }
 
   showFailure(): void {
@@ -189,7 +213,17 @@ export class Panel {
     link.target = "_blank";
     link.rel = "noopener";
     this.notice.hidden = false;
-    this.notice.replaceChildren(element("span", "", this.texts.failed), retry, link);
+    this.notice.replaceChildren(element("span", "", this.texts.failed), retry, link, this.closer());
+  }
+
+  /** On a telephone there is no launcher beside the panel, and the chat's own is not there yet. */
+  private closer(): HTMLElement {
+    const closer = element("button", "closer");
+    closer.type = "button";
+    closer.setAttribute("aria-label", this.texts.close);
+    closer.append(icon("", "m6 6 12 12M18 6 6 18"));
+    closer.addEventListener("click", () => this.handlers.close());
+    return closer;
   }
 
   private describe(): void {

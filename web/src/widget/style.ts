@@ -20,6 +20,8 @@ const CSS = `
 .status { position: fixed; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .right .launcher { right: max(var(--x), env(safe-area-inset-right)); }
 .left .launcher { left: max(var(--x), env(safe-area-inset-left)); }
+.right .teaser { right: min(var(--x), 100vw - 320px); }
+.left .teaser { left: min(var(--x), 100vw - 320px); }
 .right .panel { right: min(var(--x), 100vw - 412px); }
 .left .panel { left: min(var(--x), 100vw - 412px); }
 svg { width: 28px; height: 28px; fill: none; stroke: currentColor; stroke-width: 1.9;
@@ -31,7 +33,25 @@ svg { width: 28px; height: 28px; fill: none; stroke: currentColor; stroke-width:
   border-radius: 11px; border: 2px solid #fff; background: #d92626; color: #fff;
   font: 600 12px/18px system-ui, sans-serif; text-align: center;
 }
-.badge:empty, .open .badge { display: none; }
+.badge::after { content: attr(data-count); }
+.badge:not([data-count]), .badge[data-count=""], .open .badge { display: none; }
+.teaser {
+  position: fixed; bottom: calc(var(--bottom) + 74px); z-index: 1; display: flex;
+  max-width: min(300px, 100vw - 40px); border-radius: 14px; overflow: hidden;
+  background: var(--ground); color: var(--text);
+  box-shadow: 0 2px 8px rgb(15 23 42 / 14%), 0 10px 30px rgb(15 23 42 / 20%);
+}
+.teaser[hidden], .bare .teaser { display: none; }
+.teaser button { border: 0; background: none; color: inherit; cursor: pointer;
+  font: 14px/1.45 system-ui, sans-serif; }
+.teaser button:focus-visible { outline: 2px solid var(--link); outline-offset: -3px;
+  border-radius: 14px; }
+.words { padding: 12px 0 12px 14px; text-align: start; }
+.words b { display: block; }
+.words span { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 3;
+  overflow: hidden; overflow-wrap: anywhere; }
+.dismiss { flex: none; align-self: flex-start; width: 36px; height: 40px; padding: 0; }
+.dismiss svg { width: 18px; height: 18px; }
 .panel {
   /* Of a size to talk in also where the launcher is far from the edges. */
   --tall: max(min(660px, 100vh - var(--above) - 20px), min(440px, 100vh - 40px));
@@ -54,6 +74,9 @@ iframe { display: block; width: 100%; height: 100%; border: 0; background: trans
 .notice a { color: var(--link); }
 .notice button { border: 1px solid var(--line); border-radius: 8px; background: none; cursor: pointer;
   padding: 8px 18px; font: inherit; color: inherit; }
+.notice .closer { position: absolute; top: 10px; right: 10px; width: 44px; height: 44px; padding: 0;
+  border: 0; display: grid; place-items: center; }
+.notice .closer svg { width: 24px; height: 24px; }
 .spinner { width: 28px; height: 28px; border-radius: 50%; border: 3px solid var(--line);
   border-top-color: var(--color); animation: turn .9s linear infinite; }
 @keyframes turn { to { transform: rotate(1turn); } }

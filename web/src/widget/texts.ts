@@ -4,6 +4,7 @@ export interface Texts {
   open: string;
   close: string;
   unread: string;
+  dismiss: string;
   failed: string;
   retry: string;
   newWindow: string;
@@ -13,6 +14,7 @@ const ZH: Texts = {
   open: "打开在线客服",
   close: "关闭在线客服",
   unread: "条未读消息",
+  dismiss: "不再显示这条消息",
   failed: "暂时无法打开在线客服",
   retry: "重试",
   newWindow: "在新窗口打开",
@@ -22,6 +24,7 @@ const EN: Texts = {
   open: "Open chat",
   close: "Close chat",
   unread: "unread",
+  dismiss: "Dismiss this message",
   failed: "The chat could not be opened",
   retry: "Retry",
   newWindow: "Open in a new window",

@@ -240,6 +240,7 @@ class Widget {
         this.emit("card", message.look);
         break;
       case "message":
+        if (!message.own) this.panel.preview(message.name, message.text);
         this.emit("message", { own: message.own });
         break;
     }

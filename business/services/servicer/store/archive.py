@@ -12,8 +12,9 @@ import time
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select, true
 
+from ..identity import TABLE_PREFIX as PREFIX
 from ..params import MAX_NUMBER
 from .dialogues import Row, to_json
 from .tables import conversation, dialogue
@@ -106,7 +107,7 @@ def search(
         if floor is not None:
             here &= dialogue.c.add_time >= floor.add_time
             here &= or_(dialogue.c.add_time != floor.add_time, dialogue.c.id >= floor.id)
-        query = select(dialogue).where(here, _matches(wanted)).order_by(*_NEWEST_FIRST)
+        query = _by_time(select(dialogue).where(here, _matches(wanted)))
         found = connection.execute(query.limit(limit + 1 - len(rows))).mappings()
         rows += [to_json(row) for row in found]
         if len(rows) > limit:
@@ -141,7 +142,11 @@ def _of_members(
     return Found(rows, None, is_cut=False)
 
 
-_NEWEST_FIRST = (dialogue.c.add_time.desc(), dialogue.c.id.desc())
+def _by_time(query: Select[Any]) -> Select[Any]:
+    """The newest first, by the index that is in this order. MariaDB and MySQL would rather read
+    all messages of a shop by another one and sort them, which takes seconds."""
+    query = query.with_hint(dialogue, f"FORCE INDEX ({PREFIX}ix_dialogue_time)", "mysql")
+    return query.order_by(dialogue.c.add_time.desc(), dialogue.c.id.desc())
 
 
 def place_of(row: Row) -> Place:
@@ -184,7 +189,7 @@ def _floor(
 ) -> Place | None:
     """The last place of the next portion; None: there is not a whole one any more."""
     query = select(dialogue.c.add_time, dialogue.c.id).where(_between(site_id, wanted, before))
-    row = connection.execute(query.order_by(*_NEWEST_FIRST).offset(STEP - 1).limit(1)).first()
+    row = connection.execute(_by_time(query).offset(STEP - 1).limit(1)).first()
     return None if row is None else Place(*row)
 
 

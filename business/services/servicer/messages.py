@@ -159,6 +159,7 @@ class Say:
             servicer_id=chosen,
             side=Side.AGENT,
             now=self.now,
+            automatic=True,
         )
         agent = self.agents.get(chosen)
         voice = {

@@ -37,6 +37,7 @@ class Message(Data):
         int, Field(ge=0, description="The message before it in the conversation; 0: the first.")
     ]
     recalled: Flag = 0
+    automatic: Annotated[Flag, Field(description="1: the shop answered a keyword by itself.")] = 0
 
 
 class ShownMessage(Message):

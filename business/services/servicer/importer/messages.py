@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
 
 from ..store.dialects import insert_if_missing
 from ..store.dialogues import Side
+from ..store.enquiries import Enquiries, rebuild
 from ..store.pairs import Card
 from ..store.tables import conversation, dialogue
 from . import known
@@ -35,6 +36,8 @@ _TALK = (
         servicer_id=bindparam("servicer"),
         last_id=bindparam("last"),
         member_time=bindparam("seen"),
+        last_time=bindparam("said"),
+        enquiry_since=bindparam("enquiry"),
     )
 )
 _PREVIOUS = (
@@ -49,19 +52,30 @@ class _Talk:
 
     Attributes:
         gap: the first id that was put before the last; 0: none, the chain is whole.
+        enquiries: those of it.
     """
 
-    def __init__(self, row: Any) -> None:
-        self.id, self.servicer_id, self.last_id, self.member_time = row
+    def __init__(self, key: Key, row: Any) -> None:
+        self.id, self.servicer_id, self.last_id, self.member_time, *course = row
+        self.last_time, self.enquiry_since = course
         self.gap = 0
+        self.enquiries = Enquiries(key[1], key[0], self)
 
-    def add(self, message_id: int, values: Mapping[str, Any]) -> int:
+    def add(self, connection: Connection, message_id: int, values: Mapping[str, Any]) -> int:
         """Put a message into it; returns the one before it."""
         if values["type"] == Side.CUSTOMER:
             self.member_time = max(self.member_time, values["add_time"])
         if message_id < self.last_id:
             self.gap = min(self.gap or message_id, message_id)
             return 0
+        self.enquiries.said(
+            connection,
+            values["add_time"],
+            values["create_day"],
+            values["servicer_id"],
+            is_customer=values["type"] == Side.CUSTOMER,
+            is_automatic=False,
+        )
         previous, self.last_id = self.last_id, message_id
         self.servicer_id = values["servicer_id"] or self.servicer_id
         return int(previous)
@@ -99,18 +113,23 @@ class Batch:
             uid = self._agents.get(message.servicer, (0, 0))[0]
             values = {**message.values, "servicer_id": uid, "prev_id": 0}
             if message.id not in taken:
-                rows.append({**values, "id": message.id, "prev_id": talk.add(message.id, values)})
+                previous = talk.add(connection, message.id, values)
+                rows.append({**values, "id": message.id, "prev_id": previous})
                 continue
             made = connection.execute(insert(dialogue), values).inserted_primary_key
             assert made is not None  # noqa: S101 - the table has a primary key
             moved[message.id] = int(made[0])
-            _set_previous(connection, {int(made[0]): talk.add(int(made[0]), values)})
+            previous = talk.add(connection, int(made[0]), values)
+            _set_previous(connection, {int(made[0]): previous})
         if rows:
             connection.execute(insert(dialogue), rows)
         known.note(connection, MESSAGE, moved)
         for key, talk in talks.items():
             if talk.gap:
                 _close_gap(connection, key, talk.gap)
+                rebuild(connection, key[1], key[0], talk)
+            else:
+                talk.enquiries.store(connection)
         connection.execute(
             _TALK,
             [
@@ -119,6 +138,8 @@ class Batch:
                     "servicer": talk.servicer_id,
                     "last": talk.last_id,
                     "seen": talk.member_time,
+                    "said": talk.last_time,
+                    "enquiry": talk.enquiry_since,
                 }
                 for talk in talks.values()
             ],
@@ -160,12 +181,14 @@ class Batch:
                 columns.servicer_id,
                 columns.last_id,
                 columns.member_time,
+                columns.last_time,
+                columns.enquiry_since,
             )
             .where(tuple_(columns.member_id, columns.shop_id).in_(keys))
             .order_by(columns.member_id, columns.shop_id)
             .with_for_update()
         )
-        found = {(row[0], row[1]): _Talk(row[2:]) for row in connection.execute(query)}
+        found = _talks(connection.execute(query))
         missing = [key for key in keys if key not in found]
         for member_id, site_id in missing:
             card = self._cards.get(member_id, Card(member_id, f"会员{member_id}", ""))
@@ -178,8 +201,12 @@ class Batch:
             }
             insert_if_missing(connection, conversation, values)
         if missing:
-            found = {(row[0], row[1]): _Talk(row[2:]) for row in connection.execute(query)}
+            found = _talks(connection.execute(query))
         return found
+
+
+def _talks(rows: Iterable[Any]) -> dict[Key, _Talk]:
+    return {(row[0], row[1]): _Talk((row[0], row[1]), row[2:]) for row in rows}
 
 
 def _is_same(message: Message, there: tuple[Any, ...] | None) -> bool:

@@ -26,13 +26,21 @@ class Conversation:
     member_name: str = ""
     headimg: str = ""
     silent_since: int = 0
+    last_time: int = 0
+    enquiry_since: int = 0
     locked: tuple[int | str, ...] = ()
     """What seldom changes, as it is stored."""
 
     @property
     def seldom(self) -> tuple[int | str, ...]:
         """What seldom changes."""
-        return self.waiting_id, self.member_name, self.headimg, self.silent_since
+        return (
+            self.waiting_id,
+            self.member_name,
+            self.headimg,
+            self.silent_since,
+            self.enquiry_since,
+        )
 
     def name(self, card: Card) -> None:
         """Note how lists show the member."""
@@ -56,6 +64,8 @@ _QUERY = select(
     table.c.member_name,
     table.c.headimg,
     table.c.silent_since,
+    table.c.last_time,
+    table.c.enquiry_since,
 ).where(table.c.shop_id == bindparam("site"), table.c.member_id == bindparam("member"))
 _FIND = Prepared(_QUERY)
 _LOCK = _QUERY.with_for_update()
@@ -63,6 +73,7 @@ _WITH_MESSAGE: dict[str, Any] = {
     "servicer_id": bindparam("servicer"),
     "last_id": bindparam("last"),
     "member_time": bindparam("seen"),
+    "last_time": bindparam("said"),
 }
 _UPDATE_MESSAGE = Prepared(
     update(table).where(table.c.id == bindparam("which")).values(**_WITH_MESSAGE)
@@ -77,6 +88,7 @@ _UPDATE = Prepared(
         member_name=bindparam("name"),
         headimg=bindparam("image"),
         silent_since=bindparam("silent"),
+        enquiry_since=bindparam("enquiry"),
     )
 )
 _IS_LINKED = select(table.c.id).where(
@@ -137,6 +149,7 @@ def save(connection: Connection, conversation: Conversation) -> None:
         "servicer": conversation.servicer_id,
         "last": conversation.last_id,
         "seen": conversation.member_time,
+        "said": conversation.last_time,
     }
     if conversation.seldom == conversation.locked:
         _UPDATE_MESSAGE.run(connection, values)
@@ -149,6 +162,7 @@ def save(connection: Connection, conversation: Conversation) -> None:
             "name": conversation.member_name,
             "image": conversation.headimg,
             "silent": conversation.silent_since,
+            "enquiry": conversation.enquiry_since,
         },
     )
     conversation.locked = conversation.seldom

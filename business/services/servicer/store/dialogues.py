@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Select, bindparam, desc, func, insert, select
 
 from . import conversations
 from .conversations import Conversation
+from .enquiries import Enquiries
 from .prepared import Prepared
 from .tables import dialogue as table
 from .tables import sent
@@ -104,10 +105,12 @@ def add(
     servicer_id: int,
     side: Side,
     now: datetime.datetime,
+    automatic: bool = False,
 ) -> Row:
     """Store a message in a locked conversation, and note it there.
 
     Args:
+        automatic: whether the shop answers a keyword by itself.
         now: in the time zone of the stored local times.
 
     Returns:
@@ -133,11 +136,22 @@ def add(
         "message": content.text,
         "prev_id": conversation.last_id,
         "recalled": 0,
+        "automatic": int(automatic),
     }
     conversation.last_id = _INSERT.insert(connection, row)
     conversation.servicer_id = servicer_id or conversation.servicer_id
     if side is Side.CUSTOMER and not servicer_id:
         conversation.waiting_id = conversation.waiting_id or conversation.last_id
+    asked = Enquiries(site_id, member_id, conversation)
+    asked.said(
+        connection,
+        row["add_time"],
+        row["create_day"],
+        servicer_id,
+        is_customer=side is Side.CUSTOMER,
+        is_automatic=automatic,
+    )
+    asked.store(connection)
     conversations.save(connection, conversation)
     return to_json({"id": conversation.last_id, **row})
 

@@ -14,7 +14,7 @@ from .tables import VERSION_TABLE, metadata
 
 log = logging.getLogger(__name__)
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest revision. Where the database has it, Alembic need not even be loaded, which takes a
 tenth of a second and some megabytes in every process."""
 

@@ -108,16 +108,22 @@ dialogue = Table(
     Column("message", Text, nullable=False),
     Column("prev_id", _BIG, nullable=False, server_default="0"),
     _flag("recalled"),
+    _flag("automatic"),
     Index(f"{PREFIX}index_create_day", "create_day"),
     Index(f"{PREFIX}ix_dialogue_conversation", "shop_id", "member_id", "id"),
     Index(f"{PREFIX}ix_dialogue_time", "shop_id", "add_time", "id"),
     Index(f"{PREFIX}ix_dialogue_unread", "shop_id", "type", "read", "member_id"),
     Index(f"{PREFIX}ix_dialogue_member_unread", "member_id", "type", "read", "shop_id"),
+    Index(
+        f"{PREFIX}ix_dialogue_day",
+        *("shop_id", "create_day", "type", "automatic", "servicer_id", "member_id"),
+    ),
     sqlite_autoincrement=True,
 )
 """Messages. ``prev_id``: the message before it in the conversation (member, shop); 0: the first.
 Ids are never used again, because clients ask for what came after the last that they have.
-``recalled``: taken back by who said it; of what it said nothing is left."""
+``recalled``: taken back by who said it; of what it said nothing is left. ``automatic``: what the
+shop answered to a keyword by itself."""
 
 conversation = Table(
     f"{PREFIX}servicer_conversation",
@@ -133,16 +139,37 @@ conversation = Table(
     _string("headimg", 255),
     Column("waiting_id", _BIG, nullable=False, server_default="0"),
     _integer("silent_since"),
+    _integer("last_time"),
+    _integer("enquiry_since"),
     Index(f"{PREFIX}ux_conversation", "shop_id", "member_id", unique=True),
     Index(f"{PREFIX}ix_conversation_last", "shop_id", "last_id"),
     Index(f"{PREFIX}ix_conversation_member", "member_id", "last_id"),
     Index(f"{PREFIX}ix_conversation_waiting", "shop_id", "waiting_id"),
     Index(f"{PREFIX}ix_conversation_silent", "shop_id", "silent_since"),
+    Index(f"{PREFIX}ix_conversation_enquiry", "shop_id", "enquiry_since"),
 )
 """One row per (shop, member): what a write locks. ``servicer_id``: the last agent; ``last_id``: the
 last message; ``member_time``: when the member last arrived or spoke, 0: never; ``waiting_id``: the
 first message that was stored while nobody was there and that no agent has got yet, 0: none;
-``silent_since``: when the member came while nobody was there, 0: somebody has come since."""
+``silent_since``: when the member came while nobody was there, 0: somebody has come since;
+``last_time``: when the last message was said; ``enquiry_since``: start of the first enquiry that no
+agent has answered yet, 0: none."""
+
+enquiry = Table(
+    f"{PREFIX}servicer_enquiry",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _integer("shop_id"),
+    _integer("member_id"),
+    _integer("servicer_id"),
+    _integer("start_time"),
+    _integer("answer_time"),
+    Column("start_day", Date, nullable=False),
+    Index(f"{PREFIX}ix_enquiry_day", "shop_id", "start_day"),
+    Index(f"{PREFIX}ix_enquiry_member", "shop_id", "member_id"),
+)
+"""What ``enquiries.py`` says: when a customer began to ask for something, and when ``servicer_id``
+first answered; 0: nobody yet. ``start_day``: the local date, as in messages."""
 
 keyword_reply = Table(
     f"{PREFIX}servicer_keyword_reply",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from . import conversations
+from . import conversations, enquiries
 from .pairs import Card
 from .tables import conversation, dialogue, member, visitor
 
@@ -48,6 +48,10 @@ def move(connection: Connection, visitor_id: int, number: int, card: Card, now: 
         waiting = [mark for mark in (target.waiting_id, source.waiting_id) if mark]
         target.waiting_id = min(waiting, default=0)
         target.member_time = max(target.member_time, source.member_time)
+        since = [time for time in (target.enquiry_since, source.enquiry_since) if time]
+        target.enquiry_since = min(since, default=0)
+        target.last_time = max(target.last_time, source.last_time)
+        enquiries.move(connection, site_id, visitor_id, to)
         target.name(card)
         conversations.save(connection, target)
         connection.execute(delete(conversation).where(conversation.c.id == source.id))

@@ -12,6 +12,7 @@ from . import (
     login,
     office,
     older_office,
+    statistics,
     storefront,
     upload,
     visitor,
@@ -35,6 +36,7 @@ TABLE = Table(
         *back_office.endpoints,
         *history.endpoints,
         *widget.endpoints,
+        *statistics.endpoints,
         *visitor.endpoints,
         *storefront.endpoints,
     ]

@@ -6,14 +6,16 @@ first response is the time from the beginning of an enquiry (``store/enquiries.p
 
 from __future__ import annotations
 
+import bisect
 import datetime
+import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from .store.dialogues import Side
-from .store.statistics import ENQUIRY_LIFE, Count, Enquiry
+from .store.statistics import ENQUIRY_LIFE, HOUR, Count, Enquiry
 
 MAX_DAYS = 366
 """Days of an overview, at most."""
@@ -21,56 +23,84 @@ MAX_DAYS = 366
 HOURLY_DAYS = 2
 """Days up to which the course is that of the hours."""
 
-LOOK_BACK = datetime.timedelta(seconds=ENQUIRY_LIFE)
-"""How long before a day somebody may have begun who still waits on it."""
+LOOK_BACK = ENQUIRY_LIFE
+"""How many seconds before a day somebody may have begun who still waits on it."""
 
 _DAY = datetime.timedelta(days=1)
 
 
+class Span(NamedTuple):
+    """A day, in Unix time; ``end`` is the beginning of the next."""
+
+    start: int
+    end: int
+
+
 class Period(NamedTuple):
-    """Days that are looked at, both ends included, in the time zone of the stored days."""
+    """Days that are looked at, both ends included, and their time zone."""
 
     first: datetime.date
     last: datetime.date
     zone: datetime.tzinfo
 
     @property
-    def days(self) -> list[datetime.date]:
-        """All of them."""
-        number = (self.last - self.first).days + 1
-        return [self.first + _DAY * index for index in range(number)]
+    def length(self) -> int:
+        """How many days."""
+        return (self.last - self.first).days + 1
 
     @property
     def before(self) -> Period:
         """As many days before."""
-        return Period(self.first - _DAY * len(self.days), self.first - _DAY, self.zone)
+        return Period(self.first - _DAY * self.length, self.first - _DAY, self.zone)
 
     @property
     def is_hourly(self) -> bool:
         """Whether its course is that of the hours."""
-        return len(self.days) <= HOURLY_DAYS
+        return self.length <= HOURLY_DAYS
 
-    def moment(self, day: datetime.date, hour: int = 0) -> float:
-        """Unix time at which a local hour begins."""
-        at = datetime.datetime.combine(day, datetime.time(hour), tzinfo=self.zone)
-        return at.timestamp()
+    @property
+    def start(self) -> int:
+        """Unix time at which it begins."""
+        return self._midnight(self.first)
 
-    def contains(self, day: datetime.date) -> bool:
-        """Whether a day is one of them."""
-        return self.first <= day <= self.last
+    @property
+    def end(self) -> int:
+        """Unix time at which it is over."""
+        return self._midnight(self.last + _DAY)
+
+    def days(self) -> list[Span]:
+        """Each day, which has 23 or 25 hours where clocks are changed."""
+        midnights = [self._midnight(self.first + _DAY * n) for n in range(self.length + 1)]
+        return [Span(*both) for both in itertools.pairwise(midnights)]
+
+    def steps(self) -> list[int]:
+        """When the steps of its course begin."""
+        if not self.is_hourly:
+            return [day.start for day in self.days()]
+        return [start for day in self.days() for start in range(day.start, day.end, HOUR)]
+
+    def local(self, time: int) -> datetime.datetime:
+        """A Unix time there."""
+        return datetime.datetime.fromtimestamp(time, self.zone)
+
+    def _midnight(self, day: datetime.date) -> int:
+        at = datetime.datetime.combine(day, datetime.time(), tzinfo=self.zone)
+        return int(at.timestamp())
 
 
 class _Times:
     """Enquiries and how long their first answers took."""
 
-    def __init__(self) -> None:
+    def __init__(self, enquiries: Iterable[Enquiry] = ()) -> None:
         self.enquiries = 0
         self.seconds: list[int] = []
+        for one in enquiries:
+            self.add(one)
 
     def add(self, enquiry: Enquiry) -> None:
         self.enquiries += 1
         if enquiry.answer_time:
-            self.seconds.append(max(0, enquiry.answer_time - enquiry.start_time))
+            self.seconds.append(enquiry.answer_time - enquiry.start_time)
 
     def values(self) -> dict[str, Any]:
         seconds = sorted(self.seconds)
@@ -96,17 +126,14 @@ def percentile(ordered: Sequence[int], share: float) -> int | None:
 
 
 def total(counts: Iterable[Count], enquiries: Iterable[Enquiry]) -> dict[str, Any]:
-    """The sums of a period's days, of ``count`` by days."""
-    times = _Times()
-    for enquiry in enquiries:
-        times.add(enquiry)
-    return _messages(counts) | times.values()
+    """The sums of days."""
+    return _messages(counts) | _Times(enquiries).values()
 
 
 def _messages(counts: Iterable[Count]) -> dict[str, int]:
     sums = {"customer": 0, "agent": 0, "automatic": 0, "conversations": 0}
     for one in counts:
-        if one.side is Side.CUSTOMER:
+        if one.type == Side.CUSTOMER:
             sums["customer"] += one.messages
             sums["conversations"] += one.members
         else:
@@ -117,49 +144,47 @@ def _messages(counts: Iterable[Count]) -> dict[str, int]:
 def course(
     period: Period, counts: Iterable[Count], enquiries: Sequence[Enquiry]
 ) -> list[dict[str, Any]]:
-    """Each day, or each hour, of a period.
+    """Each day of a period, or each hour.
 
     Args:
         period: the days.
-        counts: of these days, by the hour where the period ``is_hourly``.
-        enquiries: of these days, and of ``LOOK_BACK`` before, in the order of their beginning.
+        counts: of its days, or of their hours where it ``is_hourly``.
+        enquiries: of these days, and of ``LOOK_BACK`` seconds before, in the order of their
+            beginning.
     """
-    hours = range(24) if period.is_hourly else (0,)
-    keys = [(day, hour) for day in period.days for hour in hours]
-    said: dict[tuple[datetime.date, int], list[Count]] = defaultdict(list)
+    starts = period.steps()
+    said: dict[int, list[Count]] = defaultdict(list)
     for one in counts:
-        said[one.day, one.hour].append(one)
-    asked: dict[tuple[datetime.date, int], _Times] = defaultdict(_Times)
+        said[one.start_time].append(one)
+    asked: dict[int, _Times] = defaultdict(_Times)
     for enquiry in enquiries:
-        hour = 0
-        if period.is_hourly:
-            hour = datetime.datetime.fromtimestamp(enquiry.start_time, period.zone).hour
-        asked[enquiry.day, hour].add(enquiry)
-    ends = [period.moment(*key) for key in keys[1:]] + [period.moment(period.last + _DAY)]
-    most = most_waiting(enquiries, period.moment(period.first), ends)
-    return [
-        {
-            "day": day.isoformat(),
-            "hour": hour if period.is_hourly else None,
-            **_messages(said[day, hour]),
-            **asked[day, hour].values(),
-            "waiting": number,
-        }
-        for (day, hour), number in zip(keys, most, strict=True)
-    ]
+        asked[bisect.bisect_right(starts, enquiry.start_time) - 1].add(enquiry)
+    most = most_waiting(enquiries, [*starts, period.end])
+    steps = []
+    for index, start in enumerate(starts):
+        at = period.local(start)
+        steps.append(
+            {
+                "day": at.date().isoformat(),
+                "hour": at.hour if period.is_hourly else None,
+                **_messages(said[start]),
+                **asked[index].values(),
+                "waiting": most[index],
+            }
+        )
+    return steps
 
 
-def most_waiting(enquiries: Iterable[Enquiry], start: float, ends: Sequence[float]) -> list[int]:
+def most_waiting(enquiries: Iterable[Enquiry], edges: Sequence[int]) -> list[int]:
     """How many customers waited for a first answer at the same time, at most, in each of several
     intervals.
 
     Args:
         enquiries: in the order of their beginning.
-        start: Unix time at which the first interval begins.
-        ends: when each of them ends, and the next begins.
+        edges: Unix times at which the intervals begin, and when the last is over.
     """
-    changes: list[tuple[float, int]] = []
-    waits: dict[tuple[int, int, int], float] = {}
+    changes: list[tuple[int, int]] = []
+    waits: dict[tuple[int, int, int], int] = {}
     for one in enquiries:
         # Somebody who asks again, and is still not answered, is one who waits.
         key = (one.shop_id, one.member_id, one.answer_time)
@@ -173,7 +198,7 @@ def most_waiting(enquiries: Iterable[Enquiry], start: float, ends: Sequence[floa
     changes.sort()
     now, index = 0, 0
     most = []
-    for begin, end in zip([start, *ends], ends, strict=False):
+    for begin, end in itertools.pairwise(edges):
         while index < len(changes) and changes[index][0] <= begin:
             now += changes[index][1]
             index += 1
@@ -187,10 +212,10 @@ def most_waiting(enquiries: Iterable[Enquiry], start: float, ends: Sequence[floa
 
 
 def agents(counts: Iterable[Count], enquiries: Iterable[Enquiry]) -> dict[int, dict[str, Any]]:
-    """What each agent did in a period, of ``count`` by days, by the agents' uids."""
+    """What each agent did on some days, by the agents' uids."""
     said: dict[int, list[int]] = defaultdict(lambda: [0, 0])
     for one in counts:
-        if one.side is Side.AGENT and not one.automatic:
+        if one.type == Side.AGENT and not one.automatic:
             said[one.servicer_id][0] += one.messages
             said[one.servicer_id][1] += one.members
     times: dict[int, _Times] = defaultdict(_Times)

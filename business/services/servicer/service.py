@@ -109,6 +109,7 @@ class Servicer:
         self.captcha_rate = Window(CAPTCHAS, MINUTE)
         self.says = Window(own.say_rate, MINUTE)
         self.bind_refusals = Window(own.bind_refusals, MINUTE)
+        self.gateway = gateway
         self.sockets = Sockets(gateway)
         self.pusher = Pusher(gateway, own.push_timeout)
         self._sweep_period = settings.inner.heartbeat_timeout

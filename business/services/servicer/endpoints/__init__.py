@@ -9,6 +9,7 @@ from . import (
     console,
     customer,
     history,
+    live,
     login,
     office,
     older_office,
@@ -37,6 +38,7 @@ TABLE = Table(
         *history.endpoints,
         *widget.endpoints,
         *statistics.endpoints,
+        *live.endpoints,
         *visitor.endpoints,
         *storefront.endpoints,
     ]

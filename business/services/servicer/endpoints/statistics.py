@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
-from .. import overview
 from ..answers import statistics as answers
 from ..envelope import PARAMETER_ERROR, Family, Refused
-from ..overview import LOOK_BACK, MAX_DAYS, Period
+from ..overview import MAX_DAYS, Period
 from ..params import Word
+from ..statistics import gather
 from ..store import statistics as store
 from ..store.agents import Role
 from .history import ShopParams, shop_of
@@ -40,14 +39,11 @@ async def numbers(call: Call, params: OverviewParams) -> Any:
     is_all = call.by.agent.role is Role.PLATFORM and not params.site_id
     site_id = 0 if is_all else await shop_of(call, params)
     period = _period(params, servicer.local_time().date(), servicer.zone)
-    now = servicer.now()
-
-    def query(connection: Connection) -> dict[str, Any]:
-        return _numbers(connection, store.sites(connection) if is_all else [site_id], period, now)
-
-    found = await servicer.database.read(query)
+    site_ids = await servicer.database.read(store.sites) if is_all else [site_id]
+    found = await gather(servicer.database, site_ids, period, servicer.now())
+    sums = await asyncio.to_thread(found.sum_up)
     of_agents = []
-    for uid, values in found.pop("agents").items():
+    for uid, values in sums.pop("agents").items():
         agent = await servicer.directory.get(uid)
         of_agents.append(
             {"servicer_id": uid, "nickname": agent.nickname if agent else "", **values}
@@ -58,7 +54,7 @@ async def numbers(call: Call, params: OverviewParams) -> Any:
         "first": period.first.isoformat(),
         "last": period.last.isoformat(),
         "first_before": period.before.first.isoformat(),
-        **found,
+        **sums,
         "agents": of_agents,
     }
 
@@ -79,36 +75,6 @@ def _period(params: OverviewParams, today: datetime.date, zone: datetime.tzinfo)
     if not in_range or (last - first).days >= MAX_DAYS:
         raise Refused("参数错误", PARAMETER_ERROR)
     return Period(first, last, zone)
-
-
-def _numbers(
-    connection: Connection, site_ids: list[int], period: Period, now: float
-) -> dict[str, Any]:
-    before = period.before
-    if not site_ids:
-        site_ids = [0]  # nobody has said anything yet
-    counts = store.count(connection, site_ids, before.first, period.last)
-    present = [one for one in counts if period.contains(one.day)]
-    since = min(before.first, period.first - LOOK_BACK)
-    asked = store.enquiries(connection, site_ids, since, period.last)
-    mine = [one for one in asked if period.contains(one.day)]
-    steps = present
-    if period.is_hourly:
-        steps = store.count(connection, site_ids, period.first, period.last, by_hour=True)
-    waiting = store.waiting(connection, site_ids, now)
-    return {
-        "now": {
-            "waiting": waiting.members,
-            "longest_wait": max(0.0, round(now - waiting.since, 1)) if waiting.since else 0,
-        },
-        "total": overview.total(present, mine),
-        "before": overview.total(
-            (one for one in counts if before.contains(one.day)),
-            (one for one in asked if before.contains(one.day)),
-        ),
-        "course": overview.course(period, steps, asked),
-        "agents": overview.agents(present, mine),
-    }
 
 
 endpoints = [*SHOP, *PLATFORM]

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
 
+from ..store import statistics
 from ..store.dialects import insert_if_missing
 from ..store.dialogues import Side
 from ..store.enquiries import Enquiries, rebuild
@@ -71,7 +72,6 @@ class _Talk:
         self.enquiries.said(
             connection,
             values["add_time"],
-            values["create_day"],
             values["servicer_id"],
             is_customer=values["type"] == Side.CUSTOMER,
             is_automatic=False,
@@ -106,6 +106,7 @@ class Batch:
         if not new:
             return Stored(0, 0)
         talks = self._lock(connection, new)
+        _forget_tallies(connection, new)
         rows: list[dict[str, Any]] = []
         moved: dict[int, int] = {}
         for message in new:
@@ -203,6 +204,15 @@ class Batch:
         if missing:
             found = _talks(connection.execute(query))
         return found
+
+
+def _forget_tallies(connection: Connection, messages: Iterable[Message]) -> None:
+    """Days to which messages are added must be counted again."""
+    times: dict[int, list[int]] = {}
+    for message in messages:
+        times.setdefault(message.key[1], []).append(message.values["add_time"])
+    for site_id, of_site in times.items():
+        statistics.forget(connection, site_id, min(of_site) - statistics.DAY, max(of_site) + 1)
 
 
 def _talks(rows: Iterable[Any]) -> dict[Key, _Talk]:

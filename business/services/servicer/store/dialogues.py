@@ -146,7 +146,6 @@ def add(
     asked.said(
         connection,
         row["add_time"],
-        row["create_day"],
         servicer_id,
         is_customer=side is Side.CUSTOMER,
         is_automatic=automatic,

@@ -7,7 +7,6 @@ answers by itself to a keyword does not.
 
 from __future__ import annotations
 
-import datetime
 import enum
 from typing import Any, Protocol
 
@@ -82,7 +81,6 @@ class Enquiries:
         self,
         connection: Connection,
         time: int,
-        day: datetime.date,
         servicer_id: int,
         *,
         is_customer: bool,
@@ -93,7 +91,6 @@ class Enquiries:
         Args:
             connection: of the transaction.
             time: Unix time of it.
-            day: the date then in the time zone of the stored days.
             servicer_id: the agent, of an agent's message.
             is_customer: whether the customer said it.
             is_automatic: whether the shop answered a keyword.
@@ -108,7 +105,6 @@ class Enquiries:
                     "servicer_id": 0,
                     "start_time": time,
                     "answer_time": 0,
-                    "start_day": day,
                 }
             )
         elif step is Step.ANSWERS:
@@ -137,7 +133,6 @@ def rebuild(connection: Connection, site_id: int, member_id: int, course: Course
     query = (
         select(
             columns.add_time,
-            columns.create_day,
             columns.servicer_id,
             columns.type,
             columns.automatic,
@@ -145,9 +140,9 @@ def rebuild(connection: Connection, site_id: int, member_id: int, course: Course
         .where(columns.shop_id == site_id, columns.member_id == member_id)
         .order_by(columns.id)
     )
-    for time, day, servicer_id, side, automatic in connection.execute(query).all():
+    for time, servicer_id, side, automatic in connection.execute(query).all():
         enquiries.said(
-            connection, time, day, servicer_id, is_customer=side == 0, is_automatic=bool(automatic)
+            connection, time, servicer_id, is_customer=side == 0, is_automatic=bool(automatic)
         )
     enquiries.store(connection)
 

@@ -1,40 +1,44 @@
 """Numbers of what was said, counted by the database.
 
-Days are those stored with the messages, the local dates at that time. One index has everything that
-is counted, so that no message is read; ``ENQUIRY_LIFE`` bounds how long anybody waits.
+A day that is over is counted once and its numbers are kept (``servicer_tally``), so that a month
+costs as much as its days, however much was said in them.
 """
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, extract, func, select
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select
 
 from .dialogues import Side
-from .tables import conversation, dialogue, enquiry
+from .tables import conversation, dialogue, enquiry, tally
 
 ENQUIRY_LIFE = 7 * 86400
 """Seconds after which nobody waits for an answer any more."""
 
+DAY = 26 * 3600
+"""Seconds that no day is longer than."""
+
+HOUR = 3600
+
 
 class Count(NamedTuple):
-    """Messages of one day or hour.
+    """Messages of one shop in one day or hour.
 
     Args:
-        day: the local date.
-        hour: 0 to 23, 0 where days are counted.
-        side: who said them.
+        shop_id: the shop.
+        start_time: Unix time at which the day or hour begins.
+        type: number of the ``Side`` that said them.
         automatic: 1: answers to keywords, which nobody said.
-        servicer_id: the agent whose they are; 0 of the customers'.
+        servicer_id: the agent whose they are; 0 of the customers', and where hours are counted.
         messages: how many.
         members: of how many customers, or to how many.
     """
 
-    day: datetime.date
-    hour: int
-    side: Side
+    shop_id: int
+    start_time: int
+    type: int
     automatic: int
     servicer_id: int
     messages: int
@@ -47,7 +51,6 @@ class Enquiry(NamedTuple):
     shop_id: int
     member_id: int
     servicer_id: int
-    day: datetime.date
     start_time: int
     answer_time: int
 
@@ -59,69 +62,116 @@ class Waiting(NamedTuple):
     since: int
 
 
-def count(
-    connection: Connection,
-    site_ids: Collection[int],
-    first: datetime.date,
-    last: datetime.date,
-    *,
-    by_hour: bool = False,
-) -> list[Count]:
-    """Count the messages of shops.
+def count(connection: Connection, site_ids: Collection[int], start: int, end: int) -> list[Count]:
+    """Count the messages of one day.
 
     Args:
         connection: any.
         site_ids: the shops.
-        first: first day.
-        last: last day.
-        by_hour: each hour by itself, and no agents.
+        start: Unix time at which the day begins.
+        end: when it is over.
+
+    Returns:
+        For each shop a row of what customers said, also where they said nothing, and one for each
+        agent and for automatic answers.
     """
     columns = dialogue.c
-    hour = extract("hour", columns.create_time)
-    found: list[Count] = []
-    for side in Side:
-        # All of the index's columns up to the one that is counted: so it need not be sorted.
-        group: list[ColumnElement[Any]] = [
-            columns.shop_id,
-            columns.create_day,
-            columns.type,
-            columns.automatic,
-        ]
-        if by_hour:
-            group.append(hour)
-        elif side is Side.AGENT:
-            group.append(columns.servicer_id)
-        query = (
-            select(*group, func.count(), func.count(columns.member_id.distinct()))
-            .where(
-                columns.shop_id.in_(site_ids),
-                columns.create_day.between(first, last),
-                columns.type == int(side),
-            )
-            .group_by(*group)
+    shop, agent = columns.shop_id, columns.servicer_id
+    silent = {
+        site_id: Count(site_id, start, int(Side.CUSTOMER), 0, 0, 0, 0) for site_id in site_ids
+    }
+    found = []
+    for site_id, *numbers in _rows(connection, site_ids, Side.CUSTOMER, start, end, shop):
+        silent[site_id] = Count(site_id, start, int(Side.CUSTOMER), 0, 0, *numbers)
+    for site_id, automatic, servicer_id, *numbers in _rows(
+        connection, site_ids, Side.AGENT, start, end, shop, columns.automatic, agent
+    ):
+        found.append(Count(site_id, start, int(Side.AGENT), automatic, servicer_id, *numbers))
+    return [*silent.values(), *found]
+
+
+def count_hours(
+    connection: Connection, site_ids: Collection[int], start: int, end: int
+) -> list[Count]:
+    """Count the messages of the hours of one day; those in which nothing was said are left out."""
+    columns = dialogue.c
+    hour = (columns.add_time - start) // HOUR
+    return [
+        Count(site_id, start + HOUR * int(at), int(side), automatic, 0, *numbers)
+        for side in Side
+        for site_id, automatic, at, *numbers in _rows(
+            connection, site_ids, side, start, end, columns.shop_id, columns.automatic, hour
         )
-        for _, day, _, automatic, *more, messages, members in connection.execute(query):
-            at = int(more[0]) if by_hour else 0
-            agent = more[0] if side is Side.AGENT and not by_hour else 0
-            found.append(Count(day, at, side, automatic, agent, messages, members))
-    return found
+    ]
+
+
+def _rows(
+    connection: Connection,
+    site_ids: Collection[int],
+    side: Side,
+    start: int,
+    end: int,
+    *group: ColumnElement[Any],
+) -> Sequence[Any]:
+    columns = dialogue.c
+    query = (
+        select(*group, func.count(), func.count(columns.member_id.distinct()))
+        .where(
+            columns.shop_id.in_(site_ids),
+            columns.add_time >= start,
+            columns.add_time < end,
+            columns.type == int(side),
+        )
+        .group_by(*group)
+    )
+    return connection.execute(query).all()
+
+
+# Days that were counted
+
+
+def counted(
+    connection: Connection, site_ids: Collection[int], since: int, until: int
+) -> list[Count]:
+    """What is kept of the days of shops that begin from one Unix time on, and before another."""
+    query = select(*(tally.c[name] for name in Count._fields)).where(
+        tally.c.shop_id.in_(site_ids), tally.c.start_time >= since, tally.c.start_time < until
+    )
+    return [Count._make(row) for row in connection.execute(query).all()]
+
+
+def keep(connection: Connection, start: int, counts: Sequence[Count]) -> None:
+    """Keep the numbers of a day that is over, in place of those that may be there."""
+    for site_id in {one.shop_id for one in counts}:
+        forget(connection, site_id, start, start + 1)
+    if counts:
+        connection.execute(insert(tally), [one._asdict() for one in counts])
+
+
+def forget(connection: Connection, site_id: int, since: int, until: int) -> None:
+    """Count days again: those that begin from one Unix time on, and before another."""
+    connection.execute(
+        delete(tally).where(
+            tally.c.shop_id == site_id, tally.c.start_time >= since, tally.c.start_time < until
+        )
+    )
+
+
+# Enquiries, and who waits
 
 
 def enquiries(
-    connection: Connection, site_ids: Collection[int], first: datetime.date, last: datetime.date
+    connection: Connection, site_ids: Collection[int], since: int, until: int
 ) -> list[Enquiry]:
-    """The enquiries of shops that began from the first day to the last, in that order."""
+    """The enquiries of shops that began from one Unix time on, and before another, in that
+    order."""
     columns = enquiry.c
-    query = select(
-        columns.shop_id,
-        columns.member_id,
-        columns.servicer_id,
-        columns.start_day,
-        columns.start_time,
-        columns.answer_time,
-    ).where(columns.shop_id.in_(site_ids), columns.start_day.between(first, last))
-    rows = [Enquiry(*row) for row in connection.execute(query)]
-    return sorted(rows, key=lambda row: row.start_time)
+    query = select(*(columns[name] for name in Enquiry._fields)).where(
+        columns.shop_id.in_(site_ids), columns.start_time >= since, columns.start_time < until
+    )
+    rows = [Enquiry._make(row) for row in connection.execute(query).all()]
+    rows.sort(key=lambda row: row.start_time)
+    return rows
 
 
 def waiting(connection: Connection, site_ids: Collection[int], now: float) -> Waiting:

@@ -114,10 +114,6 @@ dialogue = Table(
     Index(f"{PREFIX}ix_dialogue_time", "shop_id", "add_time", "id"),
     Index(f"{PREFIX}ix_dialogue_unread", "shop_id", "type", "read", "member_id"),
     Index(f"{PREFIX}ix_dialogue_member_unread", "member_id", "type", "read", "shop_id"),
-    Index(
-        f"{PREFIX}ix_dialogue_day",
-        *("shop_id", "create_day", "type", "automatic", "servicer_id", "member_id"),
-    ),
     sqlite_autoincrement=True,
 )
 """Messages. ``prev_id``: the message before it in the conversation (member, shop); 0: the first.
@@ -164,12 +160,25 @@ enquiry = Table(
     _integer("servicer_id"),
     _integer("start_time"),
     _integer("answer_time"),
-    Column("start_day", Date, nullable=False),
-    Index(f"{PREFIX}ix_enquiry_day", "shop_id", "start_day"),
+    Index(f"{PREFIX}ix_enquiry_time", "shop_id", "start_time"),
     Index(f"{PREFIX}ix_enquiry_member", "shop_id", "member_id"),
 )
 """What ``enquiries.py`` says: when a customer began to ask for something, and when ``servicer_id``
-first answered; 0: nobody yet. ``start_day``: the local date, as in messages."""
+first answered; 0: nobody yet."""
+
+tally = Table(
+    f"{PREFIX}servicer_tally",
+    metadata,
+    *(
+        Column(name, Integer, primary_key=True, autoincrement=False)
+        for name in ("shop_id", "start_time", "type", "automatic", "servicer_id")
+    ),
+    _integer("messages"),
+    _integer("members"),
+)
+"""What was said on the days that are over, by who said it (``statistics.py``). ``start_time``: when
+the day began, so that days of another time zone are others; ``members``: how many customers it was
+said by or to. A day has a row of its customers, or was not counted yet."""
 
 keyword_reply = Table(
     f"{PREFIX}servicer_keyword_reply",

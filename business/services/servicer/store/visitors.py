@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from . import conversations, enquiries
+from ..params import MAX_NUMBER
+from . import conversations, enquiries, statistics
 from .pairs import Card
 from .tables import conversation, dialogue, member, visitor
 
@@ -69,6 +70,10 @@ def _move_messages(connection: Connection, site_id: int, visitor_id: int, to: in
     if first is None:
         return
     connection.execute(update(dialogue).where(theirs).values(member_id=to))
+    # Two customers of a day may have become one.
+    since = select(dialogue.c.add_time).where(dialogue.c.id == first)
+    begin = connection.execute(since).scalar_one() - statistics.DAY
+    statistics.forget(connection, site_id, begin, MAX_NUMBER)
     # Each message names the one before it, which now may be one of the other.
     mine = of_site & (dialogue.c.member_id == to)
     query = select(dialogue.c.id).where(mine, dialogue.c.id < first)

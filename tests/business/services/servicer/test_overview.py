@@ -16,13 +16,12 @@ SHANGHAI = zoneinfo.ZoneInfo("Asia/Shanghai")
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
 DAY = datetime.date(2026, 11, 24)
 NEXT = datetime.date(2026, 11, 25)
+CUSTOMER, AGENT = int(Side.CUSTOMER), int(Side.AGENT)
 
 
-def asked(
-    start: float, answer: float = 0, member: int = 1, agent: int = 0, day: datetime.date = DAY
-) -> Enquiry:
+def asked(start: float, answer: float = 0, member: int = 1, agent: int = 0) -> Enquiry:
     """An enquiry."""
-    return Enquiry(1, member, agent, day, int(start), int(answer))
+    return Enquiry(1, member, agent, int(start), int(answer))
 
 
 @pytest.mark.parametrize(
@@ -45,10 +44,10 @@ def test_middle_and_nine_in_ten(seconds: list[int], median: float | None, p90: i
 def test_total() -> None:
     """Messages by who said them, customers of each day, and enquiries with their answers."""
     counts = [
-        Count(DAY, 0, Side.CUSTOMER, 0, 0, 10, 3),
-        Count(NEXT, 0, Side.CUSTOMER, 0, 0, 5, 2),
-        Count(DAY, 0, Side.AGENT, 0, 11, 4, 2),
-        Count(DAY, 0, Side.AGENT, 1, 11, 2, 2),
+        Count(1, 0, CUSTOMER, 0, 0, 10, 3),
+        Count(1, 86400, CUSTOMER, 0, 0, 5, 2),
+        Count(1, 0, AGENT, 0, 11, 4, 2),
+        Count(1, 0, AGENT, 1, 11, 2, 2),
     ]
     assert overview.total(counts, [asked(100, 160), asked(100, 220), asked(100)]) == {
         "customer": 15,
@@ -65,10 +64,10 @@ def test_total() -> None:
 def test_course_of_days() -> None:
     """A step for each day, also where nothing was said."""
     period = Period(DAY, DAY + datetime.timedelta(days=2), SHANGHAI)
-    start = period.moment(DAY, 9)
+    start = period.start + 9 * 3600
     steps = overview.course(
         period,
-        [Count(NEXT, 0, Side.CUSTOMER, 0, 0, 5, 2)],
+        [Count(1, period.start + 86400, CUSTOMER, 0, 0, 5, 2)],
         [asked(start), asked(start + 5, start + 65, member=2)],
     )
     assert [(one["day"], one["hour"]) for one in steps] == [
@@ -87,11 +86,11 @@ def test_course_of_days() -> None:
 def test_course_of_hours() -> None:
     """Of two days or one; an enquiry counts in the hour in which it began, local time."""
     period = Period(DAY, NEXT, SHANGHAI)
-    start = period.moment(NEXT, 15) + 3599
+    start = period.start + 40 * 3600 - 1
     steps = overview.course(
         period,
-        [Count(DAY, 23, Side.AGENT, 0, 0, 4, 1)],
-        [asked(start, start + 30, day=NEXT)],
+        [Count(1, period.start + 23 * 3600, AGENT, 0, 0, 4, 1)],
+        [asked(start, start + 30)],
     )
     assert len(steps) == 48
     assert (steps[23]["day"], steps[23]["hour"], steps[23]["agent"]) == ("2026-11-24", 23, 4)
@@ -100,28 +99,31 @@ def test_course_of_hours() -> None:
 
 
 def test_days_that_are_longer_than_others() -> None:
-    """Where clocks are put back the day has 25 hours."""
-    period = Period(datetime.date(2026, 10, 25), datetime.date(2026, 10, 27), BERLIN)
-    assert period.moment(period.days[1]) - period.moment(period.days[0]) == 25 * 3600
-    late = period.moment(period.days[1]) - 1
-    steps = overview.course(period, [], [asked(late, late + 1, day=period.days[0])])
+    """Where clocks are put back the day has 25 hours, one of them twice."""
+    sunday = datetime.date(2026, 10, 25)
+    period = Period(sunday, datetime.date(2026, 10, 27), BERLIN)
+    assert [(day.end - day.start) // 3600 for day in period.days()] == [25, 24, 24]
+    late = period.start + 25 * 3600 - 1
+    steps = overview.course(period, [], [asked(late, late + 1)])
     assert [one["waiting"] for one in steps] == [1, 0, 0]
+    hours = overview.course(Period(sunday, sunday, BERLIN), [], [])
+    assert [one["hour"] for one in hours] == [0, 1, 2, *range(2, 24)]
 
 
 def test_period_before() -> None:
     """As many days, without a gap."""
-    before = Period(DAY, NEXT, SHANGHAI).before
+    period = Period(DAY, NEXT, SHANGHAI)
+    before = period.before
     assert (before.first, before.last) == (datetime.date(2026, 11, 22), datetime.date(2026, 11, 23))
-    assert before.contains(before.last)
-    assert not before.contains(DAY)
+    assert before.end == period.start
+    assert period.end - before.start == 4 * 86400
 
 
 def test_most_waiting() -> None:
     """How many at once at most; who asks twice is one; nobody waits for more than a week."""
-    ends = [100.0, 200.0, 300.0]
 
     def most(*enquiries: Enquiry) -> list[int]:
-        return overview.most_waiting(enquiries, 0, ends)
+        return overview.most_waiting(enquiries, [0, 100, 200, 300])
 
     assert most() == [0, 0, 0]
     assert most(asked(-50, 50), asked(-40, -10, member=2)) == [1, 0, 0]
@@ -135,10 +137,10 @@ def test_most_waiting() -> None:
 def test_agents() -> None:
     """What each of them wrote, to how many customers a day, and what they answered first."""
     counts = [
-        Count(DAY, 0, Side.CUSTOMER, 0, 0, 10, 3),
-        Count(DAY, 0, Side.AGENT, 0, 11, 4, 2),
-        Count(NEXT, 0, Side.AGENT, 0, 11, 1, 1),
-        Count(DAY, 0, Side.AGENT, 1, 11, 9, 9),
+        Count(1, 0, CUSTOMER, 0, 0, 10, 3),
+        Count(1, 0, AGENT, 0, 11, 4, 2),
+        Count(1, 86400, AGENT, 0, 11, 1, 1),
+        Count(1, 0, AGENT, 1, 11, 9, 9),
     ]
     asks = [
         asked(100, 110, agent=11),

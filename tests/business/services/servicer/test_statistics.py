@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import zoneinfo
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -13,6 +13,8 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from sqlalchemy import Connection, delete, select, update
 
+from business.services.servicer.overview import Period, Span
+from business.services.servicer.statistics import Numbers, gather
 from business.services.servicer.store import conversations, dialogues, statistics, visitors
 from business.services.servicer.store import enquiries as store
 from business.services.servicer.store.database import Database
@@ -20,15 +22,14 @@ from business.services.servicer.store.dialogues import Content, ContentType, Sid
 from business.services.servicer.store.migrations.versions import m0007_statistics
 from business.services.servicer.store.pairs import Card
 from business.services.servicer.store.statistics import Count, Enquiry, Waiting
-from business.services.servicer.store.tables import conversation, dialogue, enquiry
+from business.services.servicer.store.tables import conversation, dialogue, enquiry, tally
 from tests.support.databases import KINDS, Servers
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ZONE = zoneinfo.ZoneInfo("Asia/Shanghai")
-MONDAY = datetime.date(2026, 11, 23)
-TUESDAY = datetime.date(2026, 11, 24)
-WEDNESDAY = datetime.date(2026, 11, 25)
+DAY = datetime.date(2026, 11, 23)
+"""A Monday."""
 ANN, BEN, CAT, VISITOR = 1, 2, 3, 1_000_000_001
 ALICE, BOB = 11, 12
 
@@ -52,10 +53,10 @@ TALK: Sequence[Said] = (
 )
 
 ROWS = [
-    (1, ANN, ALICE, MONDAY, "23 09:00", "23 09:05"),
-    (1, ANN, 0, MONDAY, "23 17:04", None),
-    (1, BEN, BOB, MONDAY, "23 23:30", "24 08:10"),
-    (1, BEN, BOB, TUESDAY, "24 08:00", "24 08:10"),
+    (1, ANN, ALICE, "23 09:00", "23 09:05"),
+    (1, ANN, 0, "23 17:04", None),
+    (1, BEN, BOB, "23 23:30", "24 08:10"),
+    (1, BEN, BOB, "24 08:00", "24 08:10"),
 ]
 
 
@@ -69,7 +70,7 @@ def moment(when: str) -> datetime.datetime:
     return datetime.datetime.strptime(f"2026-11-{when}", "%Y-%m-%d %H:%M").replace(tzinfo=ZONE)
 
 
-EXPECTED = [Enquiry(*row[:4], at(row[4]), at(row[5])) for row in ROWS]
+EXPECTED = [Enquiry(*row[:3], at(row[3]), at(row[4])) for row in ROWS]
 
 
 def say(connection: Connection, said: Said, site_id: int = 1) -> None:
@@ -92,7 +93,7 @@ def say(connection: Connection, said: Said, site_id: int = 1) -> None:
 
 def refill(connection: Connection) -> None:
     """Nothing but the talk, and a message to another shop."""
-    for table in (dialogue, conversation, enquiry):
+    for table in (dialogue, conversation, enquiry, tally):
         connection.execute(delete(table))
     for said in TALK:
         say(connection, said)
@@ -124,7 +125,7 @@ async def database(opened: Database) -> Database:
 async def enquiries(database: Database, site_id: int = 1) -> list[Enquiry]:
     """All of a shop's."""
     return await database.read(
-        lambda c: statistics.enquiries(c, [site_id], MONDAY, WEDNESDAY),
+        lambda c: statistics.enquiries(c, [site_id], at("23 09:00"), at("24 12:01"))
     )
 
 
@@ -198,34 +199,106 @@ async def test_a_visitors_enquiries_become_a_members(database: Database) -> None
     assert (await courses(database))[ANN] == (at("23 18:00"), 0)
 
 
-async def test_messages_are_counted_by_day(database: Database) -> None:
-    """Those of customers, of each agent, and automatic ones, of the shops and days asked for, and
-    of how many customers they are."""
+MONDAY, TUESDAY = Period(DAY, DAY + datetime.timedelta(days=1), ZONE).days()
 
-    async def count(sites: list[int], first: datetime.date, **options: Any) -> list[Count]:
-        found = await database.read(lambda c: statistics.count(c, sites, first, TUESDAY, **options))
-        return sorted(found)
+CUSTOMER, AGENT = int(Side.CUSTOMER), int(Side.AGENT)
 
-    monday = [
-        Count(MONDAY, 0, Side.CUSTOMER, 0, 0, 5, 2),
-        Count(MONDAY, 0, Side.AGENT, 0, ALICE, 1, 1),
-        Count(MONDAY, 0, Side.AGENT, 1, 0, 1, 1),
-    ]
-    tuesday = [
-        Count(TUESDAY, 0, Side.CUSTOMER, 0, 0, 2, 2),
-        Count(TUESDAY, 0, Side.AGENT, 0, ALICE, 1, 1),
-        Count(TUESDAY, 0, Side.AGENT, 0, BOB, 2, 2),
-    ]
-    assert await count([1], MONDAY) == monday + tuesday
-    assert await count([1], TUESDAY) == tuesday
+ON_MONDAY = [
+    Count(1, MONDAY.start, CUSTOMER, 0, 0, 5, 2),
+    Count(1, MONDAY.start, AGENT, 0, ALICE, 1, 1),
+    Count(1, MONDAY.start, AGENT, 1, 0, 1, 1),
+]
+ON_TUESDAY = [
+    Count(1, TUESDAY.start, CUSTOMER, 0, 0, 2, 2),
+    Count(1, TUESDAY.start, AGENT, 0, ALICE, 1, 1),
+    Count(1, TUESDAY.start, AGENT, 0, BOB, 2, 2),
+]
+SHOP_2 = [
+    Count(2, MONDAY.start, CUSTOMER, 0, 0, 0, 0),
+    Count(2, TUESDAY.start, CUSTOMER, 0, 0, 1, 1),
+]
+
+
+async def test_messages_are_counted(database: Database) -> None:
+    """Those of customers, of each agent, and automatic ones, of the shops asked for and of one day,
+    and of how many customers they are; a day on which nothing was said counts, too."""
+
+    async def count(sites: list[int], day: Span) -> list[Count]:
+        return sorted(await database.read(lambda c: statistics.count(c, sites, *day)))
+
+    assert await count([1], MONDAY) == ON_MONDAY
+    assert await count([1, 2], MONDAY) == ON_MONDAY + SHOP_2[:1]
+    assert await count([1, 2], TUESDAY) == ON_TUESDAY + SHOP_2[1:]
     assert await count([], MONDAY) == []
-    assert sum(one.messages for one in await count([1, 2], MONDAY)) == len(TALK) + 1
-    assert await count([1], TUESDAY, by_hour=True) == [
-        Count(TUESDAY, 8, Side.CUSTOMER, 0, 0, 1, 1),
-        Count(TUESDAY, 8, Side.AGENT, 0, 0, 2, 1),
-        Count(TUESDAY, 10, Side.CUSTOMER, 0, 0, 1, 1),
-        Count(TUESDAY, 10, Side.AGENT, 0, 0, 1, 1),
+
+
+async def test_messages_of_hours(database: Database) -> None:
+    """Of each hour in which something was said."""
+    eight, ten = TUESDAY.start + 8 * 3600, TUESDAY.start + 10 * 3600
+    found = await database.read(lambda c: statistics.count_hours(c, [1], *TUESDAY))
+    assert sorted(found) == [
+        Count(1, eight, CUSTOMER, 0, 0, 1, 1),
+        Count(1, eight, AGENT, 0, 0, 2, 1),
+        Count(1, ten, CUSTOMER, 0, 0, 1, 1),
+        Count(1, ten, AGENT, 0, 0, 1, 1),
     ]
+
+
+async def gathered(database: Database, now: str, sites: Sequence[int] = (1, 2)) -> Numbers:
+    """The numbers of Tuesday and Monday, which are compared, at a time."""
+    tuesday = Period(DAY + datetime.timedelta(days=1), DAY + datetime.timedelta(days=1), ZONE)
+    return await gather(database, sites, tuesday, at(now))
+
+
+async def kept(database: Database) -> list[Count]:
+    """What is kept of days that were counted."""
+    everything = (0, 2**31 - 1)
+    return sorted(await database.read(lambda c: statistics.counted(c, [1, 2], *everything)))
+
+
+async def test_days_that_are_over_are_counted_once(database: Database) -> None:
+    """And kept, an hour later; what comes late all the same does not count. Others are counted each
+    time."""
+    found = await gathered(database, "24 00:59")
+    assert await kept(database) == []
+    found = await gathered(database, "24 12:00")
+    assert sorted(found.counts) == sorted([*ON_MONDAY, *ON_TUESDAY, *SHOP_2])
+    assert len(found.hours) == 5
+    assert await kept(database) == sorted([*ON_MONDAY, *SHOP_2[:1]])
+    await database.write(lambda c: say(c, ("23 12:00", ANN, "customer", 0)))
+    await database.write(lambda c: say(c, ("24 12:00", ANN, "customer", 0)))
+    found = await gathered(database, "24 13:00", [1])
+    assert [one for one in sorted(found.counts) if one.start_time == MONDAY.start] == ON_MONDAY
+    assert Count(1, TUESDAY.start, CUSTOMER, 0, 0, 3, 3) in found.counts
+    assert found.sum_up()["before"]["customer"] == 5
+
+
+async def test_days_are_counted_again(database: Database) -> None:
+    """Those from the first message on of a visitor who becomes a member."""
+    await database.write(lambda c: say(c, ("23 16:00", VISITOR, "customer", 0)))
+    await gathered(database, "24 12:00")
+    assert Count(1, MONDAY.start, CUSTOMER, 0, 0, 6, 3) in await kept(database)
+    await database.write(lambda c: visitors.move(c, VISITOR, 1, Card(ANN, "Ann", ""), 2.0))
+    assert await kept(database) == SHOP_2[:1]
+    await gathered(database, "24 12:00")
+    assert Count(1, MONDAY.start, CUSTOMER, 0, 0, 6, 2) in await kept(database)
+
+
+async def test_two_who_count_at_once(database: Database) -> None:
+    """Keep the same, and do not disturb each other."""
+    await asyncio.gather(*(gathered(database, "26 12:00") for _ in range(5)))
+    assert await kept(database) == sorted([*ON_MONDAY, *ON_TUESDAY, *SHOP_2])
+
+
+async def test_days_of_another_time_zone(database: Database) -> None:
+    """Are other days, and are counted themselves."""
+    await gathered(database, "26 12:00")
+    berlin = Period(DAY, DAY, zoneinfo.ZoneInfo("Europe/Berlin"))
+    found = await gather(database, [1], berlin, at("26 12:00"))
+    # 23 November there ends at seven in the morning of the 24th in Shanghai.
+    start = MONDAY.start + 7 * 3600
+    assert Count(1, start, CUSTOMER, 0, 0, 5, 2) in found.counts
+    assert {one.start_time for one in found.counts} == {start, start - 86400}
 
 
 async def test_who_waits(database: Database) -> None:

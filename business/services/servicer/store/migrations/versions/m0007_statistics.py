@@ -1,6 +1,8 @@
-"""What statistics need: automatic replies, enquiries and their first answers, messages by day."""
+"""What statistics need: automatic replies, enquiries and their first answers, numbers of days."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import context, op
@@ -12,6 +14,12 @@ GAP = 4 * 3600
 """Seconds of silence before a message that begins an enquiry."""
 
 _CUSTOMER, _AGENT = 0, 1
+
+_MYSQL: Any = {
+    "mysql_engine": "InnoDB",
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_bin",
+}
 
 
 def upgrade() -> None:
@@ -30,15 +38,20 @@ def upgrade() -> None:
             sa.Column(name, sa.Integer, nullable=False, server_default="0")
             for name in ("shop_id", "member_id", "servicer_id", "start_time", "answer_time")
         ),
-        sa.Column("start_day", sa.Date, nullable=False),
-        mysql_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_collate="utf8mb4_bin",
+        **_MYSQL,
+    )
+    key = ("shop_id", "start_time", "type", "automatic", "servicer_id")
+    op.create_table(
+        f"{prefix}servicer_tally",
+        *(sa.Column(name, sa.Integer, primary_key=True, autoincrement=False) for name in key),
+        *(
+            sa.Column(name, sa.Integer, nullable=False, server_default="0")
+            for name in ("messages", "members")
+        ),
+        **_MYSQL,
     )
     _fill(messages, talks, enquiries)
-    day = ["shop_id", "create_day", "type", "automatic", "servicer_id", "member_id"]
-    op.create_index(f"{prefix}ix_dialogue_day", messages, day)
-    op.create_index(f"{prefix}ix_enquiry_day", enquiries, ["shop_id", "start_day"])
+    op.create_index(f"{prefix}ix_enquiry_time", enquiries, ["shop_id", "start_time"])
     op.create_index(f"{prefix}ix_enquiry_member", enquiries, ["shop_id", "member_id"])
     op.create_index(f"{prefix}ix_conversation_enquiry", talks, ["shop_id", "enquiry_since"])
 
@@ -47,12 +60,9 @@ def _fill(messages: str, talks: str, enquiries: str) -> None:
     said = _table(
         messages,
         *("id", "shop_id", "member_id", "servicer_id", "type", "automatic", "add_time"),
-        *("create_day",),
     )
     talk = _table(talks, "shop_id", "member_id", "last_id", "last_time", "enquiry_since")
-    enquiry = _table(
-        enquiries, "shop_id", "member_id", "servicer_id", "start_time", "answer_time", "start_day"
-    )
+    enquiry = _table(enquiries, "shop_id", "member_id", "servicer_id", "start_time", "answer_time")
     # Only a shop without an agent there answers in its own name.
     by_shop = (said.c.type == _AGENT) & (said.c.servicer_id == 0)
     op.execute(sa.update(said).where(by_shop).values(automatic=1))
@@ -61,7 +71,7 @@ def _fill(messages: str, talks: str, enquiries: str) -> None:
         partition_by=(said.c.shop_id, said.c.member_id), order_by=said.c.id
     )
     columns = (said.c.id, said.c.shop_id, said.c.member_id, said.c.type, said.c.add_time)
-    row = sa.select(*columns, said.c.create_day, before.label("earlier")).subquery("said")
+    row = sa.select(*columns, before.label("earlier")).subquery("said")
     later = _table(messages, *said.c.keys()).alias("later")
     answer = (
         sa.select(later.c.id)
@@ -91,7 +101,6 @@ def _fill(messages: str, talks: str, enquiries: str) -> None:
         sa.func.coalesce(first.c.servicer_id, 0),
         begun.c.add_time,
         sa.func.coalesce(first.c.add_time, 0),
-        begun.c.create_day,
     ).select_from(begun.outerjoin(first, first.c.id == begun.c.answer_id))
     op.execute(sa.insert(enquiry).from_select(list(enquiry.c), found))
 

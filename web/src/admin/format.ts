@@ -36,3 +36,11 @@ export function isoDay(time: number): string {
   // Sweden writes dates as ISO 8601 does.
   return new Date(time).toLocaleDateString("sv-SE", { timeZone: me.value?.time_zone });
 }
+
+/** Bytes, in the unit that fits. */
+export function bytes(count: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  const power = Math.min(units.length - 1, count < 1 ? 0 : Math.floor(Math.log10(count) / 3));
+  const value = count / 1000 ** power;
+  return `${value.toLocaleString(locale(), { maximumFractionDigits: value < 100 ? 1 : 0 })} ${units[power]}`;
+}

@@ -5,6 +5,8 @@ import {
   ChatDotRound,
   ChatLineSquare,
   Collection,
+  DataLine,
+  Monitor,
   Setting,
   Tickets,
   User,
@@ -50,10 +52,22 @@ export const PLACES: Place[] = [
     page: () => import("./pages/HistoryPage.vue"),
   },
   {
+    name: "statistics",
+    icon: DataLine,
+    doors: ["shop", "admin"],
+    page: () => import("./pages/StatisticsPage.vue"),
+  },
+  {
     name: "widget",
     icon: Brush,
     doors: ["shop"],
     page: () => import("./pages/WidgetPage.vue"),
+  },
+  {
+    name: "live",
+    icon: Monitor,
+    doors: ["admin"],
+    page: () => import("./pages/LivePage.vue"),
   },
   {
     name: "platform",

@@ -5,8 +5,10 @@ import * as common from "./common";
 import * as groups from "./groups";
 import * as history from "./history";
 import * as keywords from "./keywords";
+import * as live from "./live";
 import * as platform from "./platform";
 import * as quick from "./quick";
+import * as statistics from "./statistics";
 import * as widget from "./widget";
 
 export const zh = {
@@ -17,6 +19,8 @@ export const zh = {
   quick: quick.zh,
   history: history.zh,
   widget: widget.zh,
+  statistics: statistics.zh,
+  live: live.zh,
   platform: platform.zh,
 };
 
@@ -28,5 +32,7 @@ export const en: typeof zh = {
   quick: quick.en,
   history: history.en,
   widget: widget.en,
+  statistics: statistics.en,
+  live: live.en,
   platform: platform.en,
 };

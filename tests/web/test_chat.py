@@ -385,6 +385,7 @@ async def test_several_tabs(stack: Stack, browser: Browser, alice: Agent) -> Non
         second = await ChatPage.open(stack, home)
         await expect(second.message("from the first")).to_be_visible()
         await second.say("from the second")
+        await expect(first.message("from the second")).to_be_visible()
         await frame(alice, "string", message="from the second")
         await answer(alice, await first.visitor_id(), "to both")
         words = ["from the first", "from the second", "to both"]

@@ -5,6 +5,7 @@ import { computed, reactive, shallowReactive } from "vue";
 import { call, Refused } from "@/shared/api";
 import type { Look } from "@/shared/embedding";
 import { Kind, type Row, said, Side } from "@/shared/rows";
+import { service } from "@/shared/service";
 import { type Frame, type Init, LiveSocket, pause, type State } from "@/shared/socket";
 import { Thread } from "@/shared/thread";
 
@@ -89,6 +90,9 @@ export class Chat {
   /** Something has come that the customer may have to be told of; null: something was sent. */
   onMessage: (row: Row | null) => void = () => undefined;
 
+  /** The server tells the other tabs of what the agent says only; this one of what is said here. */
+  private readonly tabs =
+    typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel(`kefu.${service}`);
   private readonly socket: LiveSocket;
   private history: History;
   private readonly outbox: Outbox;
@@ -123,10 +127,16 @@ export class Chat {
     this.history = this.makeHistory();
     this.outbox = new Outbox(this.identity, () => this.thread.current, siteId, {
       gap: (after) => this.fill(after),
-      sent: () => this.onMessage(null),
+      sent: () => {
+        this.onMessage(null);
+        this.tabs?.postMessage(siteId);
+      },
       servicerId: () => this.state.agent?.servicer_id ?? 0,
     });
     setInterval(() => void this.check(), CHECK_APART);
+    this.tabs?.addEventListener("message", ({ data }) => {
+      if (data === siteId && this.isWatching) this.fill();
+    });
   }
 
   private makeHistory(): History {

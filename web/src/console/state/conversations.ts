@@ -49,6 +49,8 @@ export class Conversations {
   private readonly ended: Map<number, number>;
   private readonly endedKey: string;
   private readonly endings = ref(0);
+  /** Customers of whose last message we were told since it was last asked how things are. */
+  private readonly fresh = new Set<number>();
   private pages = 0;
   private fetching: Promise<void> | null = null;
   private searches = 0;
@@ -97,6 +99,7 @@ export class Conversations {
 
   private async fetch(): Promise<void> {
     const newest = this.all.value.find((talk) => talk.last)?.time ?? 0;
+    this.fresh.clear();
     const [index, unread] = await Promise.all([
       ask<Index>("index/index"),
       ask<Unread>("index/unreadMembers"),
@@ -138,7 +141,10 @@ export class Conversations {
     this.unassignedCount.value = answer.unassigned;
     if (size === PAGE) this.pages = Math.max(this.pages, number);
     this.reached = answer.list.at(-1)?.add_time ?? 0;
-    for (const row of answer.list) this.put(row);
+    for (const row of answer.list) {
+      this.put(row);
+      this.fresh.add(row.member_id);
+    }
     if (!answer.unassigned)
       for (const talk of this.unassigned.value) this.change(talk.member_id, { unassigned: false });
     return answer.list.length;
@@ -154,6 +160,8 @@ export class Conversations {
     const { count, list } = unread.unread_member;
     const counts = new Map(list.map((row) => [row.member_id, row.unread]));
     for (const talk of this.talks.values()) {
+      // The answers are not of one moment: of these the count came with the last message.
+      if (this.fresh.has(talk.member_id)) continue;
       const is = counts.get(talk.member_id) ?? (count <= list.length ? 0 : talk.unread);
       if (is !== talk.unread) this.change(talk.member_id, { unread: is });
     }
@@ -180,6 +188,7 @@ export class Conversations {
     const talk = this.talks.get(row.member_id);
     if (talk?.unassigned && row.servicer_id) this.assigned(row.member_id, row.servicer_id);
     if (talk && row.id <= talk.last_id) return;
+    this.fresh.add(row.member_id);
     const isNew = row.type === Side.CUSTOMER && !row.read && !isSeen;
     this.change(row.member_id, {
       last: row,

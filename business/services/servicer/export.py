@@ -92,15 +92,16 @@ class Writer:
         kind = ContentType(row["content_type"])
         time = datetime.datetime.fromtimestamp(row["add_time"], self._zone)
         is_text = kind is ContentType.TEXT
-        side = "shop" if row["type"] == 1 and not row["servicer_id"] else _SIDES[row["type"]]
+        side = "shop" if row["automatic"] else _SIDES[row["type"]]
+        agent_id = 0 if row["automatic"] else row["servicer_id"]
         values = {
             "id": row["id"],
             "time": time.strftime("%Y-%m-%d %H:%M:%S") if self._is_table else time.isoformat(),
             "customer_id": row["member_id"],
             "customer_name": members.get(row["member_id"], ""),
             "from": side,
-            "agent_id": row["servicer_id"] or None,
-            "agent_name": agents.get(row["servicer_id"], "") or None,
+            "agent_id": agent_id or None,
+            "agent_name": agents.get(agent_id, "") or None,
             "type": _TYPES[kind],
             "text": html.unescape(row["message"]) if is_text else "",
             "image": row["content"] if kind is ContentType.IMAGE else None,

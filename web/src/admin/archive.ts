@@ -14,6 +14,8 @@ export interface Message extends Row, CardFields {
   member_name: string;
   headimg: string;
   content: string;
+  /** 1: the shop answered a keyword by itself. */
+  automatic: number;
 }
 
 interface Found {

@@ -26,8 +26,9 @@ export function customerOf(message: Message): string {
 
 /** The agent who said it or was told; the shop itself answers to keywords. */
 export function agentOf(message: Message): string {
+  if (message.automatic) return t("history.shop");
   if (message.servicer_id) return message.nickname || `#${message.servicer_id}`;
-  return message.type === Side.SERVICER ? t("history.shop") : t("history.waiting");
+  return message.type === Side.SERVICER ? t("history.agent") : t("history.waiting");
 }
 
 export interface Part {

@@ -180,10 +180,11 @@ async def _show(call: Call, site_id: int, rows: list[Row]) -> list[dict[str, Any
     return [
         {
             **row,
+            "automatic": stored["automatic"],
             "member_name": names.get(row["member_id"], nobody)[0],
             "headimg": names.get(row["member_id"], nobody)[1],
         }
-        for row in shown
+        for row, stored in zip(shown, rows, strict=True)
     ]
 
 

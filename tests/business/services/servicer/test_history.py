@@ -166,6 +166,26 @@ async def test_a_table(desk: Desk, sam: Office) -> None:
     assert ",客服," in text
 
 
+async def test_automatic_replies(desk: Desk, sam: Office) -> None:
+    """Are told from what agents say, also in a conversation that an agent has."""
+    await sam.data("keyword/add", keyword="hours?", content="nine to five")
+    async with desk.agent("alice") as alice, desk.customer() as customer:
+        await customer.bind()
+        await alice.receive("connect")
+        await customer.call("say", site_id=1, message="hours?", format="text")
+        found = (await sam.data("history/index", member=customer.member_id))["list"]
+        _, _, text = await fetch(sam, member=customer.member_id, format="jsonl")
+    assert [(row["message"], row["automatic"]) for row in found] == [
+        ("nine to five", 1),
+        ("hours?", 0),
+    ]
+    rows = [json.loads(line) for line in text.splitlines()]
+    assert [(row["from"], row["agent_name"]) for row in rows] == [
+        ("shop", None),
+        ("customer", "Alice"),
+    ]
+
+
 async def test_lines_of_json(desk: Desk, sam: Office) -> None:
     """An object per message, nothing changed in it, the time with its zone."""
     member_id = await talk(desk)

@@ -15,10 +15,13 @@ from .office import OfficePage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PLACES = {
-    "Shop": ["Agents", "Groups", "Keyword replies", "Quick replies", "Chat history", "Chat widget"],
-    "Platform": ["Chat history", "Platform"],
-}
+PLACES: dict[str, list[str]] = {
+    "Shop": [
+        "Agents", "Groups", "Keyword replies", "Quick replies", "Chat history", "Statistics",
+        "Chat widget",
+    ],
+    "Platform": ["Chat history", "Statistics", "Live", "Platform"],
+}  # fmt: skip
 SIZES: list[ViewportSize] = [
     {"width": 360, "height": 740},
     {"width": 768, "height": 1024},

@@ -262,7 +262,8 @@ async def test_read_only_when_seen(
         await expect(button).to_be_visible()
         await answer(alice, member_id, "are you there?")
         await expect(button).to_have_text("1 new")
-        await alice.nothing()
+        query = "SELECT 1 FROM servicer_dialogue WHERE member_id = ? AND type = 1 AND read = 0"
+        assert len(desk.rows(query, member_id)) == 1
         await button.click()
         await frame(alice, "read", side="customer", member_id=member_id)
         await expect(chat.message("are you there?")).to_be_in_viewport()

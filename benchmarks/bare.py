@@ -121,6 +121,7 @@ def make_application(path: Path) -> web.Application:
             "message": text,
             "prev_id": 0,
             "recalled": 0,
+            "automatic": 0,
         }
         key = await commit.insert(tuple(row[name] for name in _COLUMNS))
         return web.json_response({"code": 0, "message": "操作成功", "data": {"id": key}})

@@ -105,7 +105,7 @@ def _messages(talks: Sequence[_Talk], order: Sequence[int]) -> Iterator[Row]:
         yield (
             number, talk.member_id, AGENTS.get(talk.site_id, 100 + talk.site_id), day, clock, 0,
             is_read, talk.site_id, 0, 0, "" if is_agents else html, html if is_agents else "",
-            is_agents, moment, "", html, text, talk.last_id, 0,
+            is_agents, moment, "", html, text, talk.last_id, 0, 0,
         )  # fmt: skip
         talk.last_id = number
 
@@ -143,6 +143,8 @@ def _conversations(talks: Sequence[_Talk]) -> list[Row]:
             "headimg": "",
             "waiting_id": 0,
             "silent_since": 0,
+            "last_time": _BEGIN,
+            "enquiry_since": 0,
         }
         rows.append(tuple(values[column.name] for column in conversation.c))
     return rows

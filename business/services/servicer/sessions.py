@@ -224,7 +224,11 @@ class Sessions:
                 self._cache[hashed] = (login, now + CACHE_LIFE)
         if login is None or login.expire_time <= now:
             return None
-        agent = await self._servicer.directory.get(login.uid)
+        directory = self._servicer.directory
+        agent = await directory.get(login.uid)
+        if agent is None:  # another process has just made the account
+            directory.forget()
+            agent = await directory.get(login.uid)
         if agent is None or not agent.is_enabled or agent.role is not role:
             return None
         return Visitor(agent, login)

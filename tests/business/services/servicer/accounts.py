@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import subprocess
+import os
 from types import TracebackType
 from typing import Any, Self
 
-from tests.support.timing import within
+from tests.support import forked
 
 from .support import Desk
 
@@ -17,16 +16,13 @@ PASSWORD = "a good password"
 async def create(desk: Desk, *words: str, password: str = PASSWORD) -> tuple[int, str]:
     """Run ``create-agent``; returns exit code and what it printed."""
     script = desk.stack.business
-    process = await asyncio.create_subprocess_exec(
-        *script.arguments("create-agent", *words),
-        cwd=script.directory,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    out, _ = await within(process.communicate(f"{password}\n".encode()), factor=3)
-    assert process.returncode is not None
-    return process.returncode, out.decode()
+    _, _, *arguments = script.arguments("create-agent", *words)
+    return await forked.business(arguments, script.directory, environment(), f"{password}\n")
+
+
+def environment() -> dict[str, str]:
+    """Without settings."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("KEFU_")}
 
 
 class Office:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from tests.support.stack import Stack
 
-from .support import SETTINGS, Desk
+from .support import CLOSED, SETTINGS, STRICT, Desk
 from .template import Template
 
 
@@ -38,15 +39,27 @@ async def patient_stack(
         yield stack
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def emptied_stack(
-    tmp_path_factory: pytest.TempPathFactory, template: Template
-) -> AsyncIterator[Stack]:
-    """With ``SETTINGS``, for ``own_desk``."""
-    directory = tmp_path_factory.mktemp("own")
-    template.copy(directory / "kefu.db")
-    async with Stack(directory, settings=SETTINGS) as stack:
-        yield stack
+def _kept(settings: dict[str, object]) -> Any:
+    """A stack for ``own_desk``, which many tests use one after the other."""
+
+    @pytest_asyncio.fixture(scope="session", loop_scope="session")
+    async def kept_stack(
+        tmp_path_factory: pytest.TempPathFactory, template: Template
+    ) -> AsyncIterator[Stack]:
+        directory = tmp_path_factory.mktemp("own")
+        template.copy(directory / "kefu.db")
+        async with Stack(directory, settings=settings) as stack:
+            yield stack
+
+    return kept_stack
+
+
+emptied_stack = _kept(SETTINGS)
+strict_stack = _kept(STRICT)
+closed_stack = _kept(CLOSED)
+
+KEPT = {"emptied_stack": SETTINGS, "strict_stack": STRICT, "closed_stack": CLOSED}
+"""Settings that several tests have in common, by the fixture of the stack."""
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +87,8 @@ def settings() -> dict[str, object]:
 @pytest.fixture
 def used_stack(request: pytest.FixtureRequest, settings: dict[str, object]) -> Stack | None:
     """The stack for ``own_desk`` that is there already, if it has these settings."""
-    return request.getfixturevalue("emptied_stack") if settings == SETTINGS else None
+    names = [name for name, common in KEPT.items() if common == settings]
+    return request.getfixturevalue(names[0]) if names else None
 
 
 @pytest_asyncio.fixture

@@ -33,6 +33,26 @@ SETTINGS = {
 }
 """Of the stacks in these tests, where a test says nothing else."""
 
+STRICT = {
+    **SETTINGS,
+    "servicer.say_rate": 3,
+    "servicer.visitor_rate": 2,
+    "servicer.recall_window": 0,
+    "servicer.upload_size": 5000,
+    "servicer.upload_rate": 2,
+    "servicer.captcha_failures": 2,
+}
+"""Everything that is limited is at its limit soon."""
+
+CLOSED = {
+    **SETTINGS,
+    "servicer.visitors": False,
+    "servicer.require_bind_key": True,
+    "servicer.bind_refusals": 3,
+    "servicer.login_failures": 3,
+}
+"""Not everybody is let in."""
+
 XHR = {"X-Requested-With": "XMLHttpRequest"}
 
 members = itertools.count(1000)

@@ -13,7 +13,7 @@ from business.services.servicer.demonstration import create_agents
 from business.services.servicer.shop.demo import AGENT_PASSWORD
 from business.services.servicer.store.database import Database
 
-_QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 """Logging in is done hundreds of times; how long it takes otherwise is not what is tested."""
 
 _MINE = ("sqlite_sequence",)
@@ -34,7 +34,7 @@ class Template:
         """Make the tables and the demo's agents."""
         database = Database(f"sqlite+aiosqlite:///{self.path}")
         await database.open()
-        password = _QUICK.hash(AGENT_PASSWORD)
+        password = QUICK.hash(AGENT_PASSWORD)
 
         await database.write(lambda c: create_agents(c, password, time.time()))
         await database.close()

@@ -8,7 +8,7 @@ import pytest
 
 from business.services.servicer.widget import DEFAULTS
 
-from .support import SETTINGS, Agent, Desk
+from .support import CLOSED, Agent, Desk
 
 
 async def accept(agent: Agent, value: int) -> None:
@@ -170,9 +170,11 @@ class TestClosed:
 
     @pytest.fixture
     def settings(self) -> dict[str, object]:
-        return {**SETTINGS, "servicer.visitors": False}
+        return dict(CLOSED)
 
     async def test_a_page_knows_that_it_needs_a_member(self, own_desk: Desk) -> None:
         """Before it asks for a visitor in vain."""
         _, answer = await own_desk.get("/servicer/api/chat/config")
         assert answer["data"]["visitors"] is False
+        answer = await own_desk.customer_call("visitor", {})
+        assert (answer["code"], answer["message"]) == (-1, "请先登录")

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from .support import SETTINGS, Desk, together
+from .support import CLOSED, Desk, together
 
 
 async def test_binding_while_nobody_is_there_holds(own_desk: Desk) -> None:
@@ -139,11 +139,11 @@ async def test_online_count_counts_sockets(own_desk: Desk) -> None:
 
 
 class TestBindKey:
-    """With ``servicer.require_bind_key``."""
+    """With ``servicer.require_bind_key``, and few refusals."""
 
     @pytest.fixture
     def settings(self) -> dict[str, object]:
-        return {**SETTINGS, "servicer.require_bind_key": True, "servicer.bind_refusals": 3}
+        return dict(CLOSED)
 
     async def test_only_who_has_read_the_init_may_bind(self, own_desk: Desk) -> None:
         """And who tries too often is not even heard."""

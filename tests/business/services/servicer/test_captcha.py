@@ -13,7 +13,7 @@ from PIL import Image
 
 from business.services.servicer.captchas import LENGTH, LETTERS
 
-from .support import SETTINGS, Desk
+from .support import STRICT, Desk
 
 CAPTCHA = "/servicer/servicer/login/captcha"
 
@@ -47,7 +47,7 @@ class TestCaptcha:
 
     @pytest.fixture
     def settings(self) -> dict[str, object]:
-        return {**SETTINGS, "servicer.captcha_failures": 2}
+        return dict(STRICT)
 
     async def test_it_is_needed_and_good_once(self, own_desk: Desk) -> None:
         """Missing, wrong, right; used ones are wrong; afterwards none is needed."""

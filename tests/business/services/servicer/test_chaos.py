@@ -15,7 +15,6 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from business.services.servicer.auth import Passwords
 from business.services.servicer.store import agents as accounts
 from business.services.servicer.store.database import Database
 from business.services.servicer.store.tables import dialogue, member, servicer
@@ -25,6 +24,7 @@ from tests.support.timing import SECOND, eventually, within
 
 from .crowd import Agent, Crowd, Customer
 from .support import SETTINGS, Desk
+from .template import QUICK
 
 CUSTOMERS, AGENTS = 200, 10
 TALES = 4
@@ -91,11 +91,10 @@ class Books:
 async def books_of(url: str) -> AsyncIterator[Books]:
     """The database, with ten agents in it."""
     database = Database(url)
-    passwords = Passwords()
+    hashed = QUICK.hash("demo")
     try:
         await database.migrate()
         await database.open()
-        hashed = await passwords.hash("demo")
 
         def hire(connection: Connection) -> None:
             for i in range(AGENTS):
@@ -104,7 +103,6 @@ async def books_of(url: str) -> AsyncIterator[Books]:
         await database.write(hire)
         yield Books(database)
     finally:
-        passwords.close()
         await database.close()
 
 

@@ -26,6 +26,7 @@ from tests.support.stack import Stack
 from tests.support.timing import SECOND, TIMEOUT, eventually
 
 from .support import SETTINGS, Agent, Customer, Desk, Page, members, sign
+from .template import Template
 from .test_html import CORPUS, Watcher
 
 HEARTBEAT = 2.0
@@ -67,7 +68,9 @@ ODD = "application/x-www-form-urlencoded;application/json"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+async def shared_stack(
+    tmp_path_factory: pytest.TempPathFactory, template: Template
+) -> AsyncIterator[Stack]:
     """The installation."""
     settings = {
         **SETTINGS,
@@ -78,6 +81,7 @@ async def shared_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
         "inner.heartbeat_timeout": HEARTBEAT,
     }
     directory = tmp_path_factory.mktemp("conformance")
+    template.copy(directory / "kefu.db")
     async with Stack(directory, settings=settings, workers=2) as stack:
         yield stack
 

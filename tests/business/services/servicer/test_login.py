@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .support import SETTINGS, Desk, together
+from .support import CLOSED, SETTINGS, Desk, together
 
 LOGIN = "/servicer/servicer/login/login"
 
@@ -46,6 +46,19 @@ async def test_the_cookie_is_kept_from_scripts_and_other_sites(desk: Desk) -> No
     assert len(cookie.value) >= 43  # 256 bits
     [row] = desk.rows("SELECT token_hash FROM servicer_session WHERE uid = 2")
     assert cookie.value not in row["token_hash"]
+
+
+async def test_an_account_that_was_just_made(desk: Desk) -> None:
+    """By another process: it is good at once, also where the agents were looked up before."""
+    async with desk.agent("alice", bind=False) as alice:
+        await alice.call("index/me")
+    columns = "shop_id, password, create_time"
+    desk.execute(
+        f"INSERT INTO servicer_account (username, {columns})"
+        f" SELECT 'newcomer', {columns} FROM servicer_account WHERE username = 'alice'"
+    )
+    async with desk.agent("newcomer", bind=False) as newcomer:
+        assert (await newcomer.call("index/me"))["data"]["username"] == "newcomer"
 
 
 async def test_another_browser_forces_the_first_out(own_desk: Desk) -> None:
@@ -117,7 +130,7 @@ class TestFailures:
 
     @pytest.fixture
     def settings(self) -> dict[str, object]:
-        return {**SETTINGS, "servicer.login_failures": 3}
+        return dict(CLOSED)
 
     async def test_guessing_is_stopped(self, own_desk: Desk) -> None:
         """For that account, and at four times as many for that address."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .support import SETTINGS, Desk, together
+from .support import STRICT, Desk, together
 
 
 async def test_what_is_said_while_nobody_is_there_is_stored(own_desk: Desk) -> None:
@@ -213,7 +213,7 @@ class TestRate:
 
     @pytest.fixture
     def settings(self) -> dict[str, object]:
-        return {**SETTINGS, "servicer.say_rate": 3}
+        return dict(STRICT)
 
     async def test_who_says_too_much_is_refused(self, own_desk: Desk) -> None:
         """And nobody else is."""

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Any
+
+import pytest
+import pytest_asyncio
 
 from tests.support.stack import Stack
 
 from .support import SETTINGS, Desk
+from .template import Template
 
 
 def agent_row(desk: Desk, uid: int) -> dict[str, Any]:
@@ -154,71 +158,87 @@ async def test_an_agent_says_bye(own_desk: Desk) -> None:
         assert (await alice.call("index/index"))["code"] == 0
 
 
-async def test_flags_after_business_processes_were_away(tmp_path: Path) -> None:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def mortal_stack(
+    tmp_path_factory: pytest.TempPathFactory, template: Template
+) -> AsyncIterator[Stack]:
+    """Two business processes that soon see who is dead."""
+    settings = {**SETTINGS, "inner.heartbeat_interval": 0.5, "inner.heartbeat_timeout": 2}
+    directory = tmp_path_factory.mktemp("mortal")
+    template.copy(directory / "kefu.db")
+    async with Stack(directory, settings=settings, workers=2) as stack:
+        yield stack
+
+
+@pytest_asyncio.fixture
+async def mortal(mortal_stack: Stack, template: Template) -> AsyncIterator[Desk]:
+    """Its database as new, and nobody connected. A test may kill whatever comes back."""
+    await mortal_stack.linked()
+    await mortal_stack.until(lambda status: status.gateway["connections"] == 0)
+    template.put_back(mortal_stack.directory / "kefu.db")
+    async with Desk(mortal_stack) as desk:
+        yield desk
+
+
+async def test_flags_after_business_processes_were_away(mortal: Desk) -> None:
     """Sockets that closed while no business process ran are found closed, others stay online."""
-    async with Stack(tmp_path, settings=SETTINGS) as stack, Desk(stack) as desk:
-        async with desk.agent("alice") as alice, desk.customer() as stays, desk.customer() as goes:
-            await stays.bind()
-            await goes.bind()
-            await stack.business.kill()
-            await goes.socket.close()
-            await stack.start_business()
-            await desk.online(goes, 0)
-            assert (await desk.online(stays, 1))["client_id"] == stays.client_id
-            assert (await agent_online(desk, alice.uid, 1))["client_id"] == alice.client_id
-            await alice.socket.recv_type("disconnect")
-            await alice.call("chat/answer", member_id=stays.member_id, servicer_say="still here")
-            assert (await stays.receive("string"))["servicer_say"] == "still here"
+    desk, stack = mortal, mortal.stack
+    async with desk.agent("alice") as alice, desk.customer() as stays, desk.customer() as goes:
+        await stays.bind()
+        await goes.bind()
+        await stack.business.kill()
+        await goes.socket.close()
+        await stack.start_business()
+        await desk.online(goes, 0)
+        assert (await desk.online(stays, 1))["client_id"] == stays.client_id
+        assert (await agent_online(desk, alice.uid, 1))["client_id"] == alice.client_id
+        await alice.socket.recv_type("disconnect")
+        await alice.call("chat/answer", member_id=stays.member_id, servicer_say="still here")
+        assert (await stays.receive("string"))["servicer_say"] == "still here"
 
 
-async def test_flags_after_a_gateway_died(tmp_path: Path) -> None:
+async def test_flags_after_a_gateway_died(mortal: Desk) -> None:
     """Its clients are found offline, and are online again when they are back."""
-    settings = {
-        **SETTINGS,
-        "servicer.disconnect_delay": 60,
-        "inner.heartbeat_interval": 0.5,
-        "inner.heartbeat_timeout": 2,
-    }
-    async with Stack(tmp_path, settings=settings) as stack, Desk(stack) as desk:
-        async with desk.agent("alice") as alice, desk.customer() as customer:
-            await customer.bind()
-            [pid] = stack.pids("gateway")
-            os.kill(pid, signal.SIGKILL)
-            await customer.socket.closed()
+    desk, stack = mortal, mortal.stack
+    async with desk.agent("alice") as alice, desk.customer() as customer:
+        await customer.bind()
+        [pid] = stack.pids("gateway")
+        os.kill(pid, signal.SIGKILL)
+        await customer.socket.closed()
+        await desk.online(customer, 0)
+        await agent_online(desk, alice.uid, 0)
+        await stack.linked()
+        async with desk.agent("alice", browser=alice.browser) as back:
+            async with desk.customer(customer.member_id) as again:
+                assert (await again.bind())["data"]["servicer_id"] == back.uid
+                assert (await desk.online(again, 1))["client_id"] == again.client_id
+                arrived = await back.socket.recv_type("connect")
+                assert arrived["data"]["member_id"] == customer.member_id
+
+
+async def test_a_worker_that_dies_loses_no_close(mortal: Desk) -> None:
+    """Of two business processes, whichever served the socket."""
+    desk, stack = mortal, mortal.stack
+    async with desk.agent("alice") as alice, desk.customer() as one, desk.customer() as two:
+        await one.bind()
+        await two.bind()
+        os.kill(stack.pids("business")[0], signal.SIGKILL)
+        await one.socket.close()
+        await two.socket.close()
+        for customer in (one, two):
             await desk.online(customer, 0)
-            await agent_online(desk, alice.uid, 0)
-            await stack.linked()
-            async with desk.agent("alice", browser=alice.browser) as back:
-                async with desk.customer(customer.member_id) as again:
-                    assert (await again.bind())["data"]["servicer_id"] == back.uid
-                    assert (await desk.online(again, 1))["client_id"] == again.client_id
-                    assert (await back.receive("connect"))["member_id"] == customer.member_id
+        told = [await alice.socket.recv_type("disconnect") for _ in range(2)]
+        ids = {frame["data"]["member_id"] for frame in told}
+        assert ids == {one.member_id, two.member_id}
 
 
-async def test_a_worker_that_dies_loses_no_close(tmp_path: Path) -> None:
-    """With two business processes, whichever served the socket."""
-    async with Stack(tmp_path, settings=SETTINGS, workers=2) as stack, Desk(stack) as desk:
-        async with desk.agent("alice") as alice, desk.customer() as one, desk.customer() as two:
-            await one.bind()
-            await two.bind()
-            os.kill(stack.pids("business")[0], signal.SIGKILL)
-            await one.socket.close()
-            await two.socket.close()
-            for customer in (one, two):
-                await desk.online(customer, 0)
-            told = [await alice.socket.recv_type("disconnect") for _ in range(2)]
-            ids = {frame["data"]["member_id"] for frame in told}
-            assert ids == {one.member_id, two.member_id}
-
-
-async def test_flags_after_a_gateway_and_its_worker_died_together(tmp_path: Path) -> None:
+async def test_flags_after_a_gateway_and_its_worker_died_together(mortal: Desk) -> None:
     """Nobody is left to tell, and the gateway stays away: a sweep finds out."""
-    settings = {**SETTINGS, "inner.heartbeat_interval": 0.5, "inner.heartbeat_timeout": 1}
-    async with Stack(tmp_path, settings=settings) as stack, Desk(stack) as desk:
-        async with desk.agent("alice") as alice, desk.customer() as customer:
-            await customer.bind()
-            await asyncio.gather(stack.gateway.kill(), stack.business.kill())
-            await stack.start_gateway(gateway__lan_port=stack.settings["gateway.lan_port"] + 1)
-            await stack.start_business()
-            await desk.online(customer, 0)
-            await agent_online(desk, alice.uid, 0)
+    desk, stack = mortal, mortal.stack
+    async with desk.agent("alice") as alice, desk.customer() as customer:
+        await customer.bind()
+        await asyncio.gather(stack.gateway.kill(), stack.business.kill())
+        await stack.start_gateway(gateway__lan_port=stack.settings["gateway.lan_port"] + 1)
+        await stack.start_business()
+        await desk.online(customer, 0)
+        await agent_online(desk, alice.uid, 0)

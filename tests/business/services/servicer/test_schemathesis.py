@@ -9,18 +9,15 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
-from tests.support.stack import Stack
 from tests.support.timing import within
 
 from .accounts import Office, create
-from .support import SETTINGS, XHR, Desk, sign
+from .support import XHR, Desk, sign
 
 CHECKS = "not_a_server_error,response_schema_conformance,content_type_conformance"
 SEED = 1
@@ -31,14 +28,6 @@ CONFIGURATION = """\
 [auth.openapi.token]
 api_key = "{token}"
 """
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    """A stack in which nothing is limited that a real person would not do so often."""
-    settings = {**SETTINGS, "servicer.disconnect_delay": 3600}
-    async with Stack(tmp_path_factory.mktemp("schemathesis"), settings=settings) as stack:
-        yield stack
 
 
 async def run(desk: Desk, directory: Path, *arguments: str, token: str = "") -> None:
@@ -90,9 +79,9 @@ async def cookies(desk: Desk, stack: AsyncExitStack) -> str:
 
 
 @pytest.mark.timeout(180)
-async def test_nothing_is_found_by_who_is_logged_in(stack: Stack, tmp_path: Path) -> None:
+async def test_nothing_is_found_by_who_is_logged_in(desk: Desk, tmp_path: Path) -> None:
     """Everywhere at once; what ends a login is left out, and second names of endpoints are."""
-    async with Desk(stack) as desk, AsyncExitStack() as pages:
+    async with AsyncExitStack() as pages:
         await run(
             desk,
             tmp_path,
@@ -110,7 +99,6 @@ async def test_nothing_is_found_by_who_is_logged_in(stack: Stack, tmp_path: Path
 
 
 @pytest.mark.timeout(180)
-async def test_nothing_is_found_by_who_is_not(stack: Stack, tmp_path: Path) -> None:
+async def test_nothing_is_found_by_who_is_not(desk: Desk, tmp_path: Path) -> None:
     """All that nobody in particular can ask for."""
-    async with Desk(stack) as desk:
-        await run(desk, tmp_path, "--phases=fuzzing")
+    await run(desk, tmp_path, "--phases=fuzzing")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from .support import SETTINGS, Agent, Customer, Desk
+from .support import STRICT, Agent, Customer, Desk
 
 ALL = "read,typing,recall,accepting"
 
@@ -205,7 +205,7 @@ class TestNoRecall:
 
     @pytest.fixture
     def settings(self) -> dict[str, object]:
-        return {**SETTINGS, "servicer.recall_window": 0}
+        return dict(STRICT)
 
     async def test_nothing_is_taken_back(self, own_desk: Desk) -> None:
         """And pages can know it."""

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from .support import SETTINGS, Desk, sign
+from .support import STRICT, Desk, sign
 from .test_images import picture
 
 CUSTOMER = "/servicer/api/chat/chatimg"
@@ -159,11 +159,7 @@ class TestLimits:
 
     @pytest.fixture
     def settings(self) -> dict[str, object]:
-        return {
-            **SETTINGS,
-            "servicer.upload_size": 5000,
-            "servicer.upload_rate": 2,
-        }
+        return dict(STRICT)
 
     async def test_size_and_number(self, own_desk: Desk) -> None:
         """Of a file, of a member, and of an address."""

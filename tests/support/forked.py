@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from .timing import within
+from .timing import TIMEOUT
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
@@ -44,19 +44,22 @@ async def business(
         environment: all of it.
         text: standard input.
     """
+    return await asyncio.to_thread(_run, list(arguments), directory, dict(environment), text)
+
+
+def _run(
+    arguments: list[str], directory: Path, environment: dict[str, str], text: str
+) -> tuple[int, str]:
     with tempfile.TemporaryDirectory() as folder:
         given, printed = Path(folder, "in"), Path(folder, "out")
         given.write_text(text)
         process = _CONTEXT.Process(
-            target=_main,
-            args=(list(arguments), str(directory), dict(environment), str(given), str(printed)),
+            target=_main, args=(arguments, str(directory), environment, str(given), str(printed))
         )
         process.start()
-        try:
-            await within(asyncio.to_thread(process.join), factor=6)
-        finally:
-            process.kill()
-        assert process.exitcode is not None
+        process.join(6 * TIMEOUT)
+        process.kill()
+        assert process.exitcode is not None, "it took too long"
         return process.exitcode, printed.read_text()
 
 
@@ -70,7 +73,7 @@ def _main(
     os.environ.clear()
     os.environ.update(environment)
     # Not the descriptors alone: multiprocessing has put something else in the place of stdin.
-    sys.stdin = open(given)  # noqa: SIM115, PTH123
+    sys.stdin = open(given)  # noqa: PTH123
     with open(printed, "w", buffering=1) as out:  # noqa: PTH123
         os.dup2(out.fileno(), 1)
         os.dup2(out.fileno(), 2)

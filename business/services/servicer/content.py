@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .envelope import PARAMETER_ERROR, Refused
 from .html import MAX_LENGTH, Sanitizer
@@ -11,6 +11,7 @@ from .shop.interface import Shop
 from .store.dialogues import Content, ContentType
 
 MAX_RELATE_DATA = 3000
+MAX_RELATE_DEPTH = 100
 MAX_CLIENT_MSG_ID = 64
 MAX_PATH = 500
 
@@ -115,9 +116,17 @@ def check_client_msg_id(own_id: str) -> str:
 
 def to_relate_data(text: str) -> str:
     """JSON objects are kept as they are, everything else is dropped."""
-    if not text or len(text) > MAX_RELATE_DATA:
-        return ""
+    return text if read_relate_data(text) is not None else ""
+
+
+def read_relate_data(text: str) -> dict[str, Any] | None:
+    """The object that a text is the JSON of; None where it is none, or one that could not be sent
+    on: not every parser takes NaN, no encoding half of a character, and nobody nests so deep."""
+    if len(text) > MAX_RELATE_DATA or text.count("{") + text.count("[") > MAX_RELATE_DEPTH:
+        return None
     try:
-        return text if isinstance(json.loads(text), dict) else ""
-    except (ValueError, RecursionError):
-        return ""
+        found = json.loads(text)
+        json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None

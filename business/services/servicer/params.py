@@ -120,7 +120,10 @@ def to_search(value: Any) -> str:
 def to_json_text(value: Any) -> str:
     """A text with JSON in it, which JSON bodies may also carry as a value."""
     if isinstance(value, dict | list):
-        value = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        try:
+            value = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        except RecursionError:  # nested nearly as deep as can be read
+            return ""
     return to_word(value)
 
 

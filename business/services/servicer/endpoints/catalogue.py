@@ -6,11 +6,11 @@ do with that shop.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from ..answers import base, goods
 from ..cards import NO_GOODS, NO_ORDER, find_order, find_sku, show_goods, show_order, show_sku
+from ..content import read_relate_data
 from ..envelope import PARAMETER_ERROR, Family, Refused, page
 from ..params import Number, Paged, Params, Search, Word, limit_of
 from ..shop.interface import GoodsFilter, OrderFilter, Slice
@@ -95,16 +95,9 @@ async def goods_detail(call: Call, params: DetailParams) -> Any:
     promotions = {
         "goods_promotion": (),
         "curr_promotion": None,
-        "relate_promotion": _promotion(related),
+        "relate_promotion": read_relate_data(related) or None,
     }
     return {**show_sku(sku), **promotions}
-
-
-def _promotion(text: str) -> Any:
-    try:
-        return json.loads(text) or None
-    except ValueError:  # "", or what another program has stored
-        return None
 
 
 @endpoints.add("goods/memberGoodsBrowse", MemberGoodsParams, base.Page[goods.BrowsedSku])

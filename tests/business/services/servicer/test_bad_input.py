@@ -49,7 +49,10 @@ ODD = (
     r'"\r\nSet-Cookie: a=b"',
 )
 ENORMOUS = f'"{"x" * 1_000_000}"'
-DEEP = ("[" * 100_000 + "]" * 100_000, '{"a":' * 50_000 + "1" + "}" * 50_000)
+DEEP = (
+    *("[" * depth + "]" * depth for depth in (100_000, 990, 970, 950)),
+    '{"a":' * 50_000 + "1" + "}" * 50_000,
+)
 VALUES = (*ABSENT, *WRONG, *LARGE, *ODD)
 """JSON, each the value of all parameters."""
 
@@ -210,7 +213,7 @@ def requests(row: Endpoint) -> Iterator[bytes]:
         for value in (*ALONE, ENORMOUS) if name in texts else ALONE:
             yield body({**good, name: value})
     for value in DEEP:
-        yield body({**good, (names or ["unknown"])[0]: value})
+        yield body({**good, "relate_data": value, (names or ["unknown"])[0]: value})
 
 
 async def each(tasks: Iterable[Awaitable[Any]], at_once: int = 8) -> None:

@@ -231,6 +231,34 @@ async def test_goods_detail(desk: Desk) -> None:
             assert (await carol.call("goods/detail", dialogue_id=number))["code"] == -1
 
 
+@pytest.mark.parametrize(
+    "related",
+    [
+        "NaN",
+        '{"promotion_id":NaN}',
+        '{"promotion_id":1e999}',
+        '{"promotion_id":"\\ud800"}',
+        '{"promotion_id":' + "[" * 900 + "]" * 900 + "}",
+        "[1]",
+        "3",
+        "{",
+    ],
+)
+async def test_what_comes_with_goods_breaks_no_page(desk: Desk, related: str) -> None:
+    """The customer's page sends what it likes; the console gets JSON that it can read."""
+    async with desk.agent("alice") as alice, desk.customer() as customer:
+        said = await customer.call("say", content_type=1, goods_id=11, relate_data=related)
+        assert said["code"] == 0
+        [row] = (await customer.call("dialogs"))["data"]["list"]
+        assert row["relate_data"] == ""
+        # As an import may have brought it.
+        desk.execute(
+            "UPDATE servicer_dialogue SET relate_data = ? WHERE id = ?", related, row["id"]
+        )
+        detail = await alice.call("goods/detail", dialogue_id=row["id"])
+        assert (detail["code"], detail["data"]["relate_promotion"]) == (0, None)
+
+
 async def test_what_a_customer_has_to_do_with_the_shop(desk: Desk) -> None:
     """Looked at, ordered and bought, here only."""
     async with desk.agent("alice") as alice, desk.customer(1) as customer:

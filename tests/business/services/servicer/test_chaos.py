@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import Connection, select
 
 from business.services.servicer.store import agents as accounts
@@ -148,6 +149,7 @@ class _Everybody:
         return [customer.member_id for customer in customers]
 
 
+@pytest.mark.timeout(180)
 async def test_nothing_is_lost_while_processes_die(
     tmp_path: Path, database_servers: Servers
 ) -> None:

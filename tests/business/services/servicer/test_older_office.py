@@ -118,4 +118,7 @@ async def test_the_page_of_histories_leads_to_the_new_one(desk: Desk) -> None:
     """And wants no login of its own."""
     for path in ("index/history", "index/history.html"):
         async with desk.http.get(f"/servicer/servicer/{path}", allow_redirects=False) as response:
-            assert (response.status, response.headers["Location"]) == (302, "/console#/history")
+            assert (response.status, response.headers["Location"]) == (
+                302,
+                "/servicer/console#/history",
+            )

@@ -50,6 +50,7 @@ export default defineConfig({
     target: "es2022",
     assetsInlineLimit: 0, // the content security policy allows no data: fonts and scripts
     modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 700, // kB: the charts, which only the statistics page loads
     rolldownOptions: {
       input: Object.fromEntries(
         PAGES.map((page) => [page, resolve(import.meta.dirname, `${page}.html`)]),

@@ -54,7 +54,10 @@ def test_commands_and_others_are_told_apart_by_their_code() -> None:
 def test_questions_are_told_apart_by_their_code() -> None:
     """Commands below FIRST_QUESTION change or send, those from it on only ask: a repeated question
     is asked again, a repeated change is not made again."""
-    words = ("GET", "ARE", "COUNT", "CLIENTS", "UIDS", "GROUPS", "SESSIONS")
+    words = (
+        *("GET", "ARE", "COUNT", "CLIENTS", "UIDS", "GROUPS", "SESSIONS"),
+        *("GATEWAY_STATUS", "CONNECTIONS"),
+    )
     for row in COMMANDS:
         assert row.name.startswith(words) == (row.code >= protocol.FIRST_QUESTION), row.name
 

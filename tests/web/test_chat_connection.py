@@ -158,10 +158,10 @@ async def test_failed_and_sent_again(stack: Stack, browser: Browser) -> None:
         await chat.say("please")
         await chat.say("never mind")
         await expect(chat.page.get_by_text("Sending")).to_have_count(2)
-        for _ in range(2):
-            await chat.page.clock.fast_forward(31_000)
         failed = chat.page.get_by_role("alert")
-        await expect(failed).to_have_text([re.compile("Not sent")] * 2)
+        for count in (1, 2):  # the second is sent when the first has failed
+            await chat.page.clock.fast_forward(31_000)
+            await expect(failed).to_have_text([re.compile("Not sent")] * count)
         await chat.page.unroute(SAY)
         await failed.nth(1).get_by_role("button", name="Delete").click()
         await failed.get_by_role("button", name="Retry").click()

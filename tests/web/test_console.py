@@ -106,7 +106,8 @@ async def test_a_login_that_has_ended(stack: Stack, browser: Browser, desk: Desk
         box = console.page.get_by_label("Message", exact=True)
         await expect(box).to_have_value("not lost")
         await box.press("Enter")
-        assert (await customer.receive("string"))["servicer_say"] == "<p>not lost</p>"
+        pushed = await customer.socket.recv_type("string")
+        assert pushed["data"]["servicer_say"] == "<p>not lost</p>"
         await expect(box).to_have_value("")
 
 

@@ -104,7 +104,7 @@ async def test_where_the_other_side_is(stack: Stack, browser: Browser) -> None:
         await page.get_by_text("This is a demo shop").click()
         await expect(box.locator("pre")).to_be_hidden()
         # A browser tells pages of it a moment later.
-        await page.wait_for_function("localStorage.getItem('kefu.demo.folded') !== null")
+        await page.wait_for_function("() => localStorage.getItem('kefu.demo.folded') !== null")
         await page.reload()
         await expect(page.get_by_text("This is a demo shop")).to_be_visible()
         await expect(box.locator("pre")).to_be_hidden()

@@ -169,9 +169,7 @@ class Say:
         }
         data = {**row, **voice}
         pushes = [Push(agents, frame("keyword_reply", data))] if agents else []
-        if not self.client_ids:
-            return pushes
-        me = customer_uid(self.card.member_id)
+        me = customer_uid(self.card.member_id)  # whose socket may have come meanwhile
         if not chosen or self.preferred == chosen:  # else the customer has just been told
             told = {**voice, "shop_id": self.site.site_id}
             pushes.append(Push(me, frame("connect", told, servicer_id=chosen)))
@@ -273,7 +271,9 @@ class Answer:
         )
         if self.own_id:
             dialogues.note_sent(connection, sender, self.own_id, row["id"], reached, now)
-        return Sent.of(row, reached, [push] if reached else [])
+        # Pushed whether anybody was there or not: somebody may have come before the commit, and
+        # then read all that was stored before this.
+        return Sent.of(row, reached, [push])
 
 
 def arrival(row: Row, last: Row | None) -> dict[str, Any]:

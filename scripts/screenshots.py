@@ -65,6 +65,9 @@ class Back(NamedTuple):
 BACKS = (Back("admin", "shop"), Back("root", "admin"))
 
 
+CHARTS = 4
+"""On the page of statistics."""
+
 DAYS = 30
 """How long the shop has been there."""
 
@@ -78,6 +81,7 @@ def write_past(desk: Desk) -> None:
     agents = [row["uid"] for row in desk.rows("SELECT uid FROM servicer_account ORDER BY uid")][:2]
     now = int(time.time())
     messages: list[tuple[int, int, int, int]] = []  # time, member, agent, who says it
+    enquiries: list[tuple[int, int, int, int]] = []  # member, agent, begun, answered
     for day in range(DAYS, 0, -1):
         for _ in range(
             choose.randint(8, 18) if (now // DAY - day) % 7 < 5 else choose.randint(3, 7)
@@ -88,6 +92,8 @@ def write_past(desk: Desk) -> None:
                 asked = start + turn * 240 + choose.randint(0, 60)
                 answered = asked + int(choose.lognormvariate(3.6, 0.7))
                 messages += [(asked, member, agent, 0), (answered, member, agent, 1)]
+                if not turn:
+                    enquiries.append((member, agent, asked, answered))
     messages.sort()
     desk.execute_many(
         "INSERT INTO servicer_dialogue (member_id, servicer_id, create_day, create_time, shop_id,"
@@ -116,6 +122,11 @@ def write_past(desk: Desk) -> None:
         " create_time, member_name, headimg, waiting_id, silent_since)"
         " SELECT shop_id, member_id, servicer_id, MAX(id), MAX(add_time), MIN(add_time),"
         " '会员' || member_id, '', 0, 0 FROM servicer_dialogue GROUP BY shop_id, member_id"
+    )
+    desk.execute_many(
+        "INSERT INTO servicer_enquiry (shop_id, member_id, servicer_id, start_time, answer_time)"
+        " VALUES (1, ?, ?, ?, ?)",
+        enquiries,
     )
 
 
@@ -219,7 +230,9 @@ async def back_office(desk: Desk, browser: Browser, back: Back) -> None:
             link = links.nth(index)
             name = str(await link.get_attribute("href")).rpartition("/")[2]
             await link.click()
-            await shoot(page, f"admin-{name}")
+            if name == "statistics":
+                await expect(page.locator("canvas")).to_have_count(CHARTS)
+            await shoot(page, f"{back.username}-{name}")
 
 
 async def main() -> int:

@@ -71,6 +71,10 @@ CHARTS = 4
 DAYS = 30
 """How long the shop has been there."""
 
+LOADED = """() => [...document.images].every(
+    (image) => image.complete || image.getBoundingClientRect().top > innerHeight)"""
+"""Whether the pictures in sight are there."""
+
 DAY = 86400
 """Seconds."""
 
@@ -176,6 +180,7 @@ async def log_in(desk: Desk, visitor: Visit, username: str, door: str) -> None:
 async def shoot(page: Page, name: str) -> None:
     """Take the picture of what a page shows once it is quiet."""
     await page.wait_for_load_state("networkidle")
+    await page.wait_for_function(LOADED)
     await page.screenshot(path=TARGET / f"{name}.png", animations="disabled")
     print(f"docs/pictures/{name}.png")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import AsyncIterator
 
@@ -60,6 +61,11 @@ async def test_what_is_there(stack: Stack, browser: Browser) -> None:
             await expect(page.get_by_text("Nothing matches")).to_be_visible()
 
 
+def whole(pid: int) -> re.Pattern[str]:
+    """A pid, which is not the beginning of another one."""
+    return re.compile(rf"\b{pid}\b")
+
+
 async def test_gateways_that_stand_still_and_die(stack: Stack, browser: Browser) -> None:
     """One that does not answer is named, and the other still shown; of one that is killed the
     process in its place is."""
@@ -75,12 +81,12 @@ async def test_gateways_that_stand_still_and_die(stack: Stack, browser: Browser)
         try:
             await expect(missing).to_be_visible(timeout=SOON)
             await expect(gateways).to_have_count(1)
-            await expect(gateways).to_contain_text(str(killed))
+            await expect(gateways).to_contain_text(whole(killed))
         finally:
             os.kill(frozen, signal.SIGCONT)
         await expect(gateways).to_have_count(2, timeout=SOON)
         await expect(missing).to_have_count(0)
         os.kill(killed, signal.SIGKILL)
-        await expect(gateways.filter(has_text=str(killed))).to_have_count(0, timeout=SOON)
+        await expect(gateways.filter(has_text=whole(killed))).to_have_count(0, timeout=SOON)
         await expect(gateways).to_have_count(2, timeout=SOON)
-        await expect(gateways.filter(has_text=str(frozen))).to_have_count(1)
+        await expect(gateways.filter(has_text=whole(frozen))).to_have_count(1)

@@ -43,6 +43,15 @@ describe("Thread", () => {
     expect(thread.rows.map(({ read }) => read)).toEqual([0, 1, 0]);
   });
 
+  it("knows that a message was read before it is confirmed", () => {
+    const thread = new Thread(Side.SERVICER);
+    thread.merge([row(1)]);
+    thread.markRead(Side.CUSTOMER, 2);
+    thread.receive(row(2, 1, Side.SERVICER));
+    thread.receive(row(3, 2, Side.SERVICER));
+    expect(thread.rows.map(({ read }) => read)).toEqual([0, 1, 0]);
+  });
+
   it("empties what was taken back", () => {
     const thread = new Thread(Side.SERVICER);
     thread.merge([row(1)]);

@@ -2,7 +2,7 @@
 
 import { shallowReactive, shallowRef } from "vue";
 
-import { Kind, type Row, type Side } from "./rows";
+import { Kind, type Row, Side } from "./rows";
 
 /** A message that the server has not confirmed. */
 export interface Pending {
@@ -34,6 +34,10 @@ export class Thread {
   readonly outbox: Pending[] = shallowReactive([]);
   /** Ids of own messages that a socket of the other side has taken. */
   readonly delivered = shallowReactive(new Set<number>());
+  /**
+   * Up to where what each side said was read: that may be told before a message of ours is confirmed.
+   */
+  private readonly readTo: Record<Side, number> = { [Side.CUSTOMER]: 0, [Side.SERVICER]: 0 };
 
   constructor(
     /** Whose page this is. */
@@ -78,8 +82,9 @@ export class Thread {
     for (const row of [...this.rows.slice(at, end), ...given].sort((a, b) => a.id - b.id)) {
       // The sort is stable: what is given comes after what is there.
       const before = merged.at(-1);
-      if (before?.id === row.id) merged[merged.length - 1] = { ...before, ...row };
-      else merged.push(row);
+      const read = row.id <= this.readTo[row.type] ? 1 : row.read;
+      if (before?.id === row.id) merged[merged.length - 1] = { ...before, ...row, read };
+      else merged.push(read === row.read ? row : { ...row, read });
     }
     this.list.value = [...this.rows.slice(0, at), ...merged, ...this.rows.slice(end)];
   }
@@ -108,6 +113,8 @@ export class Thread {
 
   /** `side` has read what the other one said up to `lastId`. */
   markRead(side: Side, lastId: number): void {
+    const other = side === Side.CUSTOMER ? Side.SERVICER : Side.CUSTOMER;
+    this.readTo[other] = Math.max(this.readTo[other], lastId);
     this.list.value = this.rows.map((row) =>
       row.id <= lastId && row.type !== side && !row.read ? { ...row, read: 1 } : row,
     );

@@ -332,7 +332,9 @@ async def test_focus(stack: Stack, browser: Browser, shop: Shopfront) -> None:
     async with visit(browser) as visitor:
         page = await Embedded.open(visitor, shop.url)
         await expect(page.launcher).to_have_attribute("aria-expanded", "false")
+        await expect(page.launcher).to_be_visible()  # what is not cannot be given the focus
         await page.launcher.focus()
+        await expect(page.launcher).to_be_focused()
         await page.page.keyboard.press("Enter")
         await expect(page.box).to_be_focused()
         await expect(page.launcher).to_have_attribute("aria-expanded", "true")

@@ -63,7 +63,8 @@ svg { width: 28px; height: 28px; fill: none; stroke: currentColor; stroke-width:
   opacity: 0; visibility: hidden; transform: translateY(12px);
   transition: opacity .18s ease, transform .18s ease, visibility .18s;
 }
-.open .panel { opacity: 1; visibility: visible; transform: none; }
+/* Visible at once: what is not cannot be given the focus. */
+.open .panel { opacity: 1; visibility: visible; transform: none; transition-property: opacity, transform; }
 iframe { display: block; width: 100%; height: 100%; border: 0; background: transparent; }
 .notice {
   position: absolute; inset: 0; display: flex; flex-direction: column; gap: 14px; padding: 32px;

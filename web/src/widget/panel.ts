@@ -197,11 +197,6 @@ export class Panel {
 
   showChat(): void {
     this.notice.hidden = true;
-    // A frame that was given the focus while it was still empty has lost it, if nobody took it.
-    const at = document.activeElement;
-    if (!this.isOpen || (at !== this.host && at !== document.body)) return;
-    this.frame.blur();
-    this.frame.focus();
   }
 
   showWaiting(): void {

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
-from tests.business.services.servicer.support import SETTINGS
+from tests.business.services.servicer.support import SETTINGS, Desk
 from tests.support.browser import MISSING, chromium, find_chromium
 from tests.support.stack import Stack
 
@@ -27,3 +27,10 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
     """The demo shop, running."""
     async with Stack(tmp_path_factory.mktemp("web"), settings=SETTINGS) as stack:
         yield stack
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def desk(stack: Stack) -> AsyncIterator[Desk]:
+    """Who uses it without a browser."""
+    async with Desk(stack) as desk:
+        yield desk

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Route, expect
 
 from tests.business.services.servicer.support import Desk, members
@@ -24,12 +22,6 @@ AGAIN = 2 * TIMEOUT * 1000
 """Milliseconds within which a page has come back, after its pause."""
 
 SAY = re.compile("api/chat/say$")
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def desk(stack: Stack) -> AsyncIterator[Desk]:
-    async with Desk(stack) as desk:
-        yield desk
 
 
 def stored(desk: Desk, member_id: int) -> list[str]:

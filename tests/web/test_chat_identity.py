@@ -34,12 +34,6 @@ ENDED = "Your login has ended"
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def desk(stack: Stack) -> AsyncIterator[Desk]:
-    async with Desk(stack) as desk:
-        yield desk
-
-
-@pytest_asyncio.fixture(loop_scope="module")
 async def alice(desk: Desk) -> AsyncIterator[Agent]:
     async with desk.agent("alice", caps=CAPS) as alice:
         yield alice

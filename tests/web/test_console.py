@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Response, WebSocket, expect
 
 from tests.business.services.servicer.support import Desk
@@ -20,12 +18,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 FIRST_LOAD = 300 * 1024
 """Bytes that everything may weigh that is loaded until an agent sees the desk, compressed."""
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def desk(stack: Stack) -> AsyncIterator[Desk]:
-    async with Desk(stack) as desk:
-        yield desk
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

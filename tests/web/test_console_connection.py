@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, WebSocket, expect
 
 from tests.business.services.servicer.support import Desk
@@ -25,12 +23,6 @@ MISSED = 130
 
 AGAIN = 2 * TIMEOUT * 1000
 """Milliseconds in which a console must be back."""
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def desk(stack: Stack) -> AsyncIterator[Desk]:
-    async with Desk(stack) as desk:
-        yield desk
 
 
 async def test_much_is_missed(stack: Stack, browser: Browser, desk: Desk) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from tests.business.services.servicer.support import Desk
@@ -15,12 +12,6 @@ from tests.support.stack import Stack
 from .people import ConsolePage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def desk(stack: Stack) -> AsyncIterator[Desk]:
-    async with Desk(stack) as desk:
-        yield desk
 
 
 async def tab_to(page: Page, role: str, name: str, key: str = "Tab") -> None:

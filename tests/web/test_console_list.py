@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Locator, expect
 
 from tests.business.services.servicer.support import Customer, Desk
@@ -17,12 +15,6 @@ from tests.support.stack import Stack
 from .people import ConsolePage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def desk(stack: Stack) -> AsyncIterator[Desk]:
-    async with Desk(stack) as desk:
-        yield desk
 
 
 def name_of(customer: Customer) -> str:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Route, expect
 
 from tests.business.services.servicer.support import Customer, Desk
@@ -37,12 +35,6 @@ GIVE_FILES = """(area, [kind, files]) => {
         area.dispatchEvent(new DragEvent(type, { ...options, dataTransfer: data }));
 }"""
 """What browsers do when files are pasted or dropped, for which Playwright has no hands."""
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def desk(stack: Stack) -> AsyncIterator[Desk]:
-    async with Desk(stack) as desk:
-        yield desk
 
 
 async def begin(stack: Stack, visitor: Visit, customer: Customer) -> ConsolePage:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from tests.business.services.servicer.support import Desk
@@ -33,12 +31,6 @@ RECORD = """() => {
     OscillatorNode.prototype.start = function (when) { window.tones += 1; start.call(this, when); };
 }"""
 """The desktop and the loudspeaker are outside of the browser: what is asked of them is noted."""
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def desk(stack: Stack) -> AsyncIterator[Desk]:
-    async with Desk(stack) as desk:
-        yield desk
 
 
 async def check(page: Page) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, FrameLocator, Page, expect
 
 from tests.business.services.servicer.support import Desk
@@ -24,12 +22,6 @@ PHONE: dict[str, Any] = {
 
 WIDTH = "document.documentElement.scrollWidth"
 """Of what there is; a phone's window grows with it."""
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def desk(stack: Stack) -> AsyncIterator[Desk]:
-    async with Desk(stack) as desk:
-        yield desk
 
 
 def chat_of(page: Page) -> FrameLocator:

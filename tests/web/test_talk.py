@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from tests.business.services.servicer.support import Desk, members
@@ -29,12 +27,6 @@ PHONE: dict[str, Any] = {
 
 ZHANGSAN, LISI, WANGWU = (1, "张三"), (2, "李四"), (3, "王五")
 """Members of the demo shop; each test that needs a name takes one that no other does."""
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def desk(stack: Stack) -> AsyncIterator[Desk]:
-    async with Desk(stack) as desk:
-        yield desk
 
 
 async def seen(page: Page, images: int) -> None:

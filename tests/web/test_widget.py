@@ -54,12 +54,6 @@ async def stack(tmp_path_factory: pytest.TempPathFactory, shop: Shopfront) -> As
         yield stack
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def desk(stack: Stack) -> AsyncIterator[Desk]:
-    async with Desk(stack) as desk:
-        yield desk
-
-
 async def heard(agent: Agent, kind: str) -> dict[str, Any]:
     """The next frame of this type that the agent gets; not what becomes of earlier customers."""
     while (received := await agent.socket.recv_json())["type"] != kind:

@@ -358,6 +358,8 @@ async def test_the_agent_ends_it(stack: Stack, browser: Browser, alice: Agent) -
     member_id = next(members)
     async with visit(browser) as home:
         chat = await ChatPage.open(stack, home, member_id)
+        # Only what was bound before an agent ends it is closed.
+        await expect(chat.page.get_by_role("heading", name="Alice")).to_be_visible()
         await chat.say("bye")
         await frame(alice, "string")
         assert (await alice.call("chat/closeMember", member_id=member_id))["code"] == 0

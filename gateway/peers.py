@@ -39,6 +39,10 @@ DONE_DELAY = 0.02
 _MANY_UNDONE = protocol.WINDOW_MESSAGES // 4
 _MUCH_UNDONE = protocol.WINDOW_BYTES // 4
 
+PROBES = (0.0, 0.01, 0.1)
+"""Seconds after a connection broke at which it is tried whose it was: ZeroMQ tells of a break
+before a send can know of it, on a busy machine long before."""
+
 MEMORY_LIFE = 60.0
 """Seconds for which they are remembered after the peer's connection is gone."""
 
@@ -132,6 +136,7 @@ class Peers:
         self._now = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._done_timer: asyncio.TimerHandle | None = None
+        self._probes: list[asyncio.TimerHandle] = []
         self.endpoints: dict[str, int] = {}
         self.errors = 0
         self._commands = gateway.commands.table
@@ -181,6 +186,8 @@ class Peers:
             self._timer = None
         if self._done_timer is not None:
             self._done_timer.cancel()
+        for timer in self._probes:
+            timer.cancel()
         for peer in list(self._peers.values()):
             self._send(peer, protocol.pack((protocol.BYE,)))
         self.flush()
@@ -430,6 +437,11 @@ class Peers:
 
     def _someone_left(self, _: list[bytes]) -> None:
         """A connection broke; the monitor does not say whose. A send tells."""
+        for timer in self._probes:
+            timer.cancel()
+        self._probes = [self._loop.call_later(delay, self._probe) for delay in PROBES]
+
+    def _probe(self) -> None:
         for peer in list(self._peers.values()):
             self._send(peer, protocol.pack((protocol.HEARTBEAT, self._instance, self._clock())))
         self.flush()

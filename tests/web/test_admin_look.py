@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, ViewportSize, expect
+from playwright.async_api import Browser, Route, ViewportSize, expect
 
 from tests.support.axe import check_accessible
 from tests.support.browser import visit
@@ -107,3 +108,25 @@ async def test_by_keyboard(stack: Stack, browser: Browser) -> None:
         await press("Escape")
         await expect(form).to_be_hidden()
         await expect(page.get_by_role("button", name="Add quick reply")).to_be_focused()
+
+
+async def test_menu_while_a_page_comes(stack: Stack, browser: Browser) -> None:
+    """On a small screen it stays open when the page before arrives, and goes when one is chosen."""
+    async with visit(browser, viewport=SIZES[0]) as visitor:
+        page = await visitor.open(f"{stack.http_url}/admin")
+        is_open = asyncio.Event()
+
+        async def late(route: Route) -> None:
+            await is_open.wait()
+            await route.continue_()
+
+        await page.route("**/AgentsPage*.js", late)
+        await OfficePage(page, stack).sign_in("Shop", "admin", "demo")
+        await page.get_by_role("button", name="Menu").click()
+        menu = page.get_by_role("dialog", name="Menu")
+        await expect(menu).to_be_visible()
+        is_open.set()
+        await expect(page.locator("h1", has_text="Agents")).to_be_attached()
+        await menu.get_by_role("link", name="Groups").click()
+        await expect(menu).to_be_hidden()
+        await expect(page.get_by_role("heading", level=1, name="Groups")).to_be_visible()

@@ -395,7 +395,7 @@ export class Chat {
 
   /** The customer types, or has stopped to. Told now and then only. */
   typing(isTyping: boolean): void {
-    if (this.state.connection !== "open" || !this.state.agent) return;
+    if (this.state.connection === "stopped" || !this.state.agent) return;
     const now = Date.now();
     if (isTyping ? now - this.typingTold < TYPING_TOLD : this.typingTold === 0) return;
     this.typingTold = isTyping ? now : 0;

@@ -135,6 +135,8 @@ def group_of(group: Key, argument: str = "group") -> str:
 
 def uids_of(uids: Key | Iterable[Key], argument: str = "uid") -> list[str]:
     """One or several uids as they travel, each once, in their order."""
+    if isinstance(uids, str):
+        return [uid_of(uids, argument)]
     return list(dict.fromkeys(uid_of(uid, argument) for uid in _many(uids, argument)))
 
 
@@ -256,6 +258,8 @@ def _check_utf8(text: str, argument: str) -> str:
 def _many(values: Any, argument: str) -> Iterable[Any]:
     if isinstance(values, str | int):
         return (values,)
+    if isinstance(values, list):  # before what is asked of abstract classes, which takes longer
+        return values
     if isinstance(values, Iterable) and not isinstance(values, Mapping | bytes):
         return values
     raise errors.BadArgument(argument, f"one or a list of them, not {values!r:.60}")

@@ -4,7 +4,7 @@ that a gateway is told."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from . import merge
@@ -40,20 +40,14 @@ def send_to_uid(
     if not links:  # the reason why is found out with an await
         return asyncio.ensure_future(client.send_to_uid(uid, message, wait=wait))
     code = protocol.SEND_TO_UIDS
-    futures: Mapping[str, asyncio.Future[Any]]
-    if wait:
-        futures = {
-            prefix: link.call(code, service, *fields, timeout=timeout)
-            for prefix, link in links.items()
-        }
-    else:
-        futures = {
-            prefix: asyncio.ensure_future(queued)
-            for prefix, link in links.items()
-            if (queued := link.cast(code, service, *fields, timeout=timeout)) is not None
-        }
-        if not futures:
-            return None
+    futures: dict[str, asyncio.Future[Any]] = {}
+    for prefix, link in links.items():
+        if wait:
+            futures[prefix] = link.call(code, service, *fields, timeout=timeout)
+        elif (queued := link.cast(code, service, *fields, timeout=timeout)) is not None:
+            futures[prefix] = asyncio.ensure_future(queued)
+    if not futures:
+        return None
     if len(futures) == 1:
         return next(iter(futures.values()))
     return asyncio.ensure_future(collect(futures, merge.total if wait else _nothing, None))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from .service import Servicer
 
 
+LATELY = 0.1
+"""Seconds for which messages go by who was there."""
+
+
 class Agents:
     """Agents' sockets, and who gets new customers.
 
@@ -30,6 +35,8 @@ class Agents:
 
     def __init__(self, servicer: Servicer) -> None:
         self._servicer = servicer
+        self._lately: dict[int, tuple[float, dict[int, Agent]]] = {}
+        self._arrivals = 0
 
     async def bind(
         self,
@@ -63,6 +70,8 @@ class Agents:
             is_bound = await servicer.sockets.bind(socket, uid, session, capabilities)
         except GatewayError:
             is_bound = False
+        self._arrivals += 1
+        self._lately.clear()
         if not is_bound:
             await self.closed(client_id, agent.uid)
             raise Refused(BAD_SOCKET)
@@ -109,6 +118,25 @@ class Agents:
         uids = [agent_uid(agent.uid) for agent in agents]
         there = await self._servicer.sockets.ids(uids) if uids else {}
         return [agent for agent in agents if there.get(agent_uid(agent.uid))]
+
+    async def lately_connected(self, site_id: int) -> Mapping[int, Agent]:
+        """As ``connected``, by their number, at most ``LATELY`` seconds ago. So what many customers
+        say at the same time needs few questions; of who has gone meanwhile the database knows.
+
+        Raises:
+            GatewayError: the gateways cannot be asked.
+        """
+        until, agents = self._lately.get(site_id, (0.0, {}))
+        now = time.monotonic()
+        if now < until:
+            return agents
+        arrivals = self._arrivals
+        if agents:
+            self._lately[site_id] = now + LATELY, agents  # one asks for all
+        agents = {agent.uid: agent for agent in await self.connected(site_id)}
+        if arrivals == self._arrivals:
+            self._lately[site_id] = now + LATELY, agents
+        return agents
 
     async def available(self, site_id: int) -> list[Agent]:
         """Those of them who take new customers, as far as is known: what another process has

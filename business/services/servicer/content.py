@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from .envelope import PARAMETER_ERROR, Refused
@@ -48,14 +49,16 @@ class Checker:
         self._sanitizer = sanitizer
         self._shop = shop
 
-    async def check(self, said: Said, site_id: int, member_id: int, empty: Refused) -> Content:
+    async def check(
+        self, said: Said, site_id: int, member_id: int, empty: Callable[[], Refused]
+    ) -> Content:
         """The part of a message that may be stored.
 
         Args:
             said: as it came.
             site_id: goods and orders of other sites are refused.
             member_id: orders of other members are refused.
-            empty: raised where nothing is left.
+            empty: makes what is raised where nothing is left.
 
         Raises:
             Refused: it cannot be stored.
@@ -67,19 +70,19 @@ class Checker:
             case ContentType.IMAGE:
                 path = self._sanitizer.image(said.message[:MAX_PATH])
                 if not path:
-                    raise empty if not said.message.strip() else Refused("图片地址不正确")
+                    raise empty() if not said.message.strip() else Refused("图片地址不正确")
                 return Content(ContentType.IMAGE, path, relate_data=relate_data)
             case ContentType.GOODS:
                 sku = (await self._shop.skus([said.sku_id])).get(said.sku_id)
                 if said.sku_id == 0:
-                    raise empty
+                    raise empty()
                 if sku is None or sku.site_id != site_id:
                     raise Refused("商品不存在")
                 return Content(ContentType.GOODS, sku_id=said.sku_id, relate_data=relate_data)
             case ContentType.ORDER:
                 order = (await self._shop.orders([said.order_id])).get(said.order_id)
                 if said.order_id == 0:
-                    raise empty
+                    raise empty()
                 if order is None or (order.site_id, order.member_id) != (site_id, member_id):
                     raise Refused("订单不存在")
                 return Content(ContentType.ORDER, order_id=said.order_id, relate_data=relate_data)
@@ -90,13 +93,13 @@ class Checker:
         fragment = self._sanitizer.fragment(f"<p>{html}</p>")
         return Content(ContentType.TEXT, fragment, self._sanitizer.text(fragment))
 
-    def _text(self, said: Said, relate_data: str, empty: Refused) -> Content:
+    def _text(self, said: Said, relate_data: str, empty: Callable[[], Refused]) -> Content:
         if len(said.message) > 4 * MAX_LENGTH:
             raise Refused("消息内容过长")
         clean = self._sanitizer.escaped if said.format == "text" else self._sanitizer.fragment
         fragment = clean(said.message)
         if not fragment:
-            raise empty
+            raise empty()
         if len(fragment) > MAX_LENGTH:
             raise Refused("消息内容过长")
         text = self._sanitizer.text(fragment)
@@ -116,7 +119,7 @@ def check_client_msg_id(own_id: str) -> str:
 
 def to_relate_data(text: str) -> str:
     """JSON objects are kept as they are, everything else is dropped."""
-    return text if read_relate_data(text) is not None else ""
+    return text if text and read_relate_data(text) is not None else ""
 
 
 def read_relate_data(text: str) -> dict[str, Any] | None:

@@ -45,6 +45,13 @@ async def dispatch(servicer: Servicer, request: web.Request, path: str) -> web.S
     endpoint = TABLE.find(path)
     if endpoint is None:
         raise web.HTTPNotFound
+    return await call_endpoint(servicer, request, endpoint)
+
+
+async def call_endpoint(
+    servicer: Servicer, request: web.Request, endpoint: Endpoint
+) -> web.StreamResponse:
+    """Answer a request to an endpoint; as ``dispatch``."""
     if (address := address_of(endpoint.path, request)) is not None:
         return web.Response(status=302, headers={"Location": address})
     is_customers = endpoint.path.startswith("api/")
@@ -62,7 +69,7 @@ async def dispatch(servicer: Servicer, request: web.Request, path: str) -> web.S
 async def _answer(
     servicer: Servicer, request: web.Request, endpoint: Endpoint
 ) -> web.StreamResponse:
-    call = Call(servicer, request, servicer.now(), servicer.web.address(request))
+    call = Call(servicer, request, servicer.now())
     try:
         params = await _read(call, endpoint)
         answer = await _admit(call, endpoint, params)
@@ -114,7 +121,7 @@ async def _admit(
         token = to_word(params.get("token"))
         call.member_id, call.refresh = await servicer.admission.admit(token, call.received)
     elif (door := _DOORS.get(endpoint.caller)) is not None:
-        cookie = call.request.cookies.get(door.cookie, "")
+        cookie = servicer.web.cookie(call.request, door.cookie)
         call.visitor = await servicer.sessions.find(cookie, door.role)
         if call.visitor is None:
             return web.Response(status=302, headers={"Location": door.login_path})

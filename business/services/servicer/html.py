@@ -32,6 +32,9 @@ _EMOJI = re.compile(r"/emjoy_\d{2}\.(?:gif|png)$", re.ASCII)
 _BLANK = "\u200b\ufeff \t\r\n\xa0"
 _UPLOAD = re.compile(r"/?upload/[\w./-]+\.(?:png|jpe?g|gif|webp)", re.ASCII | re.IGNORECASE)
 _IMAGE = re.compile(r"<img\b[^>]*\bsrc=")
+_PLAIN = re.compile(r"[^<>&\0-\x08\x0b-\x1f\x7f\xa0\ufeff]*")
+"""What is the same text and the same HTML: most messages, which need no parser."""
+
 _LINE = re.compile(
     r"<(?:div|li|tr|h[1-6])\b[^<>]*>(?:\s*<br\s*/?>(?=\s*</))?", re.ASCII | re.IGNORECASE
 )
@@ -59,7 +62,10 @@ class Sanitizer:
 
     def fragment(self, html: str) -> str:
         """The allowed part of an HTML fragment; "" where nothing can be seen of it."""
-        lines = _LINE.sub(lambda found: "<br>" if found.start() else "", html.strip())
+        html = html.strip()
+        if _PLAIN.fullmatch(html):
+            return html if html.strip(_BLANK) else ""
+        lines = _LINE.sub(lambda found: "<br>" if found.start() else "", html)
         clean = self._fragment.clean(lines).strip()
         return "" if self._is_empty(clean) else clean
 
@@ -72,9 +78,9 @@ class Sanitizer:
 
     def text(self, fragment: str) -> str:
         """A fragment without its tags. Still escaped: clients may show it as HTML, too."""
-        if "<" not in fragment:
-            return fragment.strip()
-        return self._plain.clean(fragment.replace("<br>", " ").replace("</p><p>", " ")).strip()
+        lines = fragment.replace("<br>", " ").replace("</p><p>", " ")
+        lines = lines.removeprefix("<p>").removesuffix("</p>")
+        return (lines if "<" not in lines else self._plain.clean(lines)).strip()
 
     def _is_empty(self, fragment: str) -> bool:
         """Whether a clean fragment shows neither text nor image."""

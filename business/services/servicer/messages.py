@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
@@ -35,12 +35,12 @@ class Sent:
     Attributes:
         stored: the row; ``reached``: whether the other side had a socket.
         pushes: what to send, [] for a message that had been sent before.
-        delivered: whether a socket of the other side is known to have it.
+        delivered: whether a socket of the other side is known to have it; None: that is not known.
     """
 
     stored: Stored
     pushes: list[Push] = dataclasses.field(default_factory=list)
-    delivered: bool = False
+    delivered: bool | None = None
 
     @classmethod
     def of(cls, row: Row, reached: bool, pushes: list[Push]) -> Sent:
@@ -59,11 +59,11 @@ class Sent:
             "id": stored.id,
             "prev_id": stored.prev_id,
             "add_time": stored.add_time,
-            "delivered": self.delivered,
+            "delivered": bool(self.delivered),
         }
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Say:
     """A customer's message, as its unit needs it.
 
@@ -75,8 +75,9 @@ class Say:
         own_id: ``client_msg_id``, "" for none.
         preferred: the agent whom the client believes to be talking to, 0 for none.
         agents: those of the site who are connected, by uid.
-        client_ids: the member's sockets.
         now: local time.
+        client_ids: the member's sockets; None: the gateways were not asked, and ``agents`` were
+            there a moment ago.
     """
 
     site: Site
@@ -85,17 +86,18 @@ class Say:
     to_reply: Callable[[str], Content]
     own_id: str
     preferred: int
-    agents: dict[int, Agent]
-    client_ids: Collection[str]
+    agents: Mapping[int, Agent]
     now: datetime.datetime
+    client_ids: Collection[str] | None = None
 
     @property
     def key(self) -> tuple[int, int]:
         """Whose rows it locks."""
         return self.card.member_id, self.site.site_id
 
-    def run(self, connection: Connection) -> Sent:
-        """Store it and assign an agent, in one transaction."""
+    def run(self, connection: Connection) -> Sent | None:
+        """Store it and assign an agent, in one transaction. None, and nothing is stored, where the
+        gateways must be asked first."""
         site_id, member_id = self.site.site_id, self.card.member_id
         now = self.now.timestamp()
         sender = f"m{member_id}"
@@ -104,7 +106,11 @@ class Say:
             return Sent.before(before)
         known = pairs.of_conversation(connection, site_id, member_id)
         chosen = choose(connection, conversation, known, self.agents, self.preferred)
-        pushes = self._meet(connection, conversation, known, chosen, now) if chosen else []
+        pair = next((pair for pair in known if pair.servicer_id == chosen), None)
+        if chosen and self.client_ids is None:
+            if pair is None or not pair.is_online or not pair.is_agent_online:
+                return None
+        pushes = self._meet(connection, conversation, pair, chosen, now) if chosen else []
         conversation.member_time = int(now)
         conversation.name(self.card)
         row = dialogues.add(
@@ -118,9 +124,10 @@ class Say:
             now=self.now,
         )
         sent = Sent.of(row, bool(chosen), pushes)
-        listening = {pair.servicer_id for pair in known if pair.is_online} | {chosen}
-        to = [agent_uid(servicer_id) for servicer_id in sorted(listening)] if chosen else []
-        if to:
+        to: list[str] = []
+        if chosen:
+            listening = {one.servicer_id for one in known if one.is_online}
+            to = [agent_uid(servicer_id) for servicer_id in sorted(listening | {chosen})]
             pushes.append(Push(to, frame(PUSH_TYPES[self.content.type], row), counts=True))
         if self.content.type is ContentType.TEXT:
             reply = replies.find(connection, site_id, self.content.text)
@@ -179,15 +186,15 @@ class Say:
         self,
         connection: Connection,
         conversation: Conversation,
-        known: list[Known],
+        known: Known | None,
         chosen: int,
         now: float,
     ) -> list[Push]:
         """Connect the pair where it is not, and hand over what has waited; who is to be told."""
         pushes = []
         waiting = hand_over(connection, conversation, self.site, self.card.member_id, chosen)
-        pair = next((pair.row for pair in known if pair.servicer_id == chosen), None)
-        client_id = next(iter(self.client_ids), "")
+        client_id = next(iter(self.client_ids or ()), "")
+        pair = None if known is None else known.row
         if pair is None or (client_id and not pair["online"]):
             last = dialogues.last(connection, self.site.site_id, self.card.member_id)
             row = pairs.connect(
@@ -210,38 +217,43 @@ class Say:
         return pushes
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Answer:
     """An agent's message, as its unit needs it; attributes as those of ``Say``, and ``is_known``:
-    whether the shop knows the member. Else it is one who must have been here."""
+    whether the shop knows the member, which is asked for with the sockets. Else it is one who must
+    have been here."""
 
     agent: Agent
     site: Site
     card: Card
     content: Content
     own_id: str
-    client_ids: Collection[str]
     now: datetime.datetime
-    is_known: bool
+    client_ids: Collection[str] | None = None
+    is_known: bool = False
 
     @property
     def key(self) -> tuple[int, int]:
         """Whose rows it locks."""
         return self.card.member_id, self.agent.site_id
 
-    def run(self, connection: Connection) -> Sent:
-        """Store it and attach the agent to the customer, in one transaction."""
+    def run(self, connection: Connection) -> Sent | None:
+        """Store it and attach the agent to the customer, in one transaction; None: as ``Say``."""
         site_id, member_id = self.agent.site_id, self.card.member_id
         now = self.now.timestamp()
         sender = f"a{self.agent.uid}"
         conversation = conversations.lock(connection, site_id, member_id, now, make=self.is_known)
         if conversation is None:
+            if self.client_ids is None:
+                return None
             raise Refused(NOBODY)
         if self.own_id and (before := dialogues.find_sent(connection, sender, self.own_id)):
             return Sent.before(before)
-        conversation.name(self.card)
         pair = pairs.find(connection, self.agent.uid, member_id)
-        client_id = next(iter(self.client_ids), "")
+        if self.client_ids is None and not _is_online(pair):
+            return None
+        conversation.name(self.card)
+        client_id = next(iter(self.client_ids or ()), "")
         if pair is None or (client_id and not pair["online"]):
             pairs.connect(
                 connection,
@@ -264,7 +276,7 @@ class Answer:
             side=Side.AGENT,
             now=self.now,
         )
-        reached = bool(self.client_ids)
+        reached = bool(self.client_ids) or _is_online(pair)
         data = {**row, "nickname": self.agent.nickname, "avatar": self.agent.avatar}
         push = Push(
             customer_uid(member_id), frame(PUSH_TYPES[self.content.type], data), counts=True
@@ -274,6 +286,10 @@ class Answer:
         # Pushed whether anybody was there or not: somebody may have come before the commit, and
         # then read all that was stored before this.
         return Sent.of(row, reached, [push])
+
+
+def _is_online(pair: Row | None) -> bool:
+    return pair is not None and bool(pair["online"])
 
 
 def arrival(row: Row, last: Row | None) -> dict[str, Any]:
@@ -312,9 +328,10 @@ class Messages:
     ) -> Sent:
         """A customer's message. Stored also while nobody is there."""
         servicer = self._servicer
-        agents = {agent.uid: agent for agent in await servicer.directory.of_site(site.site_id)}
-        me = customer_uid(member_id)
-        there = await self._who_is_there([me, *(agent_uid(uid) for uid in agents)])
+        try:
+            agents = await servicer.agents.lately_connected(site.site_id)
+        except GatewayError:
+            agents = {}  # nobody can be reached; what is said is stored all the same
         unit = Say(
             site=site,
             card=await servicer.card(member_id),
@@ -322,8 +339,7 @@ class Messages:
             to_reply=servicer.checker.reply,
             own_id=own_id,
             preferred=preferred,
-            agents={uid: agent for uid, agent in agents.items() if there.get(agent_uid(uid))},
-            client_ids=there.get(me, ()),
+            agents=agents,
             now=servicer.local_time(),
         )
         sent = await self._deliver(unit)
@@ -338,7 +354,6 @@ class Messages:
         Raises:
             Refused: the shop does not know the member, who has not been here either.
         """
-        me = customer_uid(member_id)
         site_id = agent.site_id
         unit = Answer(
             agent=agent,
@@ -346,30 +361,47 @@ class Messages:
             card=await self._servicer.card(member_id),
             content=content,
             own_id=own_id,
-            client_ids=(await self._who_is_there([me])).get(me, ()),
             now=self._servicer.local_time(),
-            is_known=await self._servicer.shop.member(member_id) is not None,
         )
         return await self._deliver(unit)
 
-    async def _who_is_there(self, uids: list[str]) -> dict[str, list[str]]:
+    async def _ask(self, unit: Say | Answer) -> None:
+        """Ask the gateways, and the shop, for what a unit needs to know."""
+        me = customer_uid(unit.card.member_id)
+        agents = []
+        if isinstance(unit, Say):
+            agents = await self._servicer.directory.of_site(unit.site.site_id)
         try:
-            return await self._servicer.sockets.ids(uids)
+            there = await self._servicer.sockets.ids([me, *(agent_uid(one.uid) for one in agents)])
         except GatewayError:
-            return {}  # nobody can be reached; what is said is stored all the same
+            there = {}  # nobody can be reached; what is said is stored all the same
+        unit.client_ids = there.get(me, ())
+        if isinstance(unit, Say):
+            unit.agents = {one.uid: one for one in agents if there.get(agent_uid(one.uid))}
+        else:
+            unit.is_known = await self._servicer.shop.member(unit.card.member_id) is not None
 
     async def _deliver(self, unit: Say | Answer) -> Sent:
+        """Store and push. Who is told so waits until it is known whether it was delivered, if that
+        is known soon."""
+        wait = bool(unit.own_id)
         pushed: Sending | None = None
         pusher = self._servicer.pusher
 
-        def push(sent: Sent) -> None:
+        def push(sent: Sent | None) -> None:
             # Called in the order of the commits: what is pushed has the order of the ids.
             nonlocal pushed
-            pushed = pusher.start(sent.pushes)
+            if sent is not None:
+                pushed = pusher.start(sent.pushes, wait=wait)
 
-        sent = await self._servicer.database.write(unit.run, push, key=unit.key)
-        if unit.own_id:  # else nobody is told what became of it
+        write = self._servicer.database.write
+        sent = await write(unit.run, push, key=unit.key)
+        if sent is None:
+            await self._ask(unit)
+            sent = await write(unit.run, push, key=unit.key)
+            assert sent is not None  # noqa: S101 - it knows
+        if wait and pushed is not None:
             await pusher.settle(pushed)
-        if pushed is not None and pushed.done():
-            sent.delivered = bool(pushed.result())
+            if pushed.done():
+                sent.delivered = bool(pushed.result())
         return sent

@@ -96,12 +96,11 @@ def to_number(value: Any) -> int:
 
 def to_text(value: Any) -> str:
     """A text that every database can hold: valid Unicode without NUL."""
-    if isinstance(value, bool) or value is None:
-        return ""
-    if isinstance(value, int | float):
-        return str(value)
     if not isinstance(value, str):
-        return ""
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return str(value) if is_number else ""
+    if value.isascii() and "\0" not in value:
+        return value
     return value.encode("utf-8", "replace").decode().replace("\0", "")
 
 

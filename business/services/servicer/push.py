@@ -12,6 +12,7 @@ from gateway_client import direct
 from shared.errors import GatewayError
 
 from .capabilities import Capability, group_of
+from .envelope import to_json
 
 if TYPE_CHECKING:
     from gateway_client import GatewayClient
@@ -65,6 +66,11 @@ class Push(NamedTuple):
     frame: Frame
     counts: bool = False
 
+    @property
+    def text(self) -> str:
+        """The frame as it is sent."""
+        return to_json(self.frame).decode()
+
 
 class Pusher:
     """Sends frames in the order in which they were given to it.
@@ -80,23 +86,40 @@ class Pusher:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._slow: set[asyncio.Task[Any]] = set()
 
-    def start(self, pushes: Iterable[Push]) -> Sending | None:
+    def start(self, pushes: Iterable[Push], *, wait: bool = True) -> Sending | None:
         """Send frames; those of later calls follow after these.
 
+        Args:
+            pushes: what to send.
+            wait: whether anybody wants to know what becomes of it.
+
         Returns:
-            What to wait for with ``settle``, None where there was nothing to send. Its result is
-            the number of sockets that have what ``counts``; None where it failed.
+            What to wait for with ``settle``, None where there was nothing to send or to know. Its
+            result is the number of sockets that have what ``counts``; None where it failed.
         """
         pushes = list(pushes)
         if not pushes:
             return None
         if not self._slow and all(push.frame["type"] not in _FOR_CAPABLE for push in pushes):
-            return _Direct(self._gateway, pushes).done
+            if wait:
+                return _Direct(self._gateway, pushes).done
+            for push in pushes:
+                self._cast(push)
+            return None
         # To groups, or after such: what has not been sent yet must not be overtaken.
         task = self.run(self._send(pushes))
         self._slow.add(task)
         task.add_done_callback(self._slow.discard)
         return task
+
+    def _cast(self, push: Push) -> None:
+        try:
+            sent = direct.send_to_uid(self._gateway, push.to, push.text, wait=False)
+        except GatewayError as error:
+            _complain(push, error)
+            return
+        if sent is not None:
+            sent.add_done_callback(partial(_look, push))
 
     def run(self, action: Coroutine[Any, Any, T]) -> asyncio.Task[T | None]:
         """Let something be done that the caller need not wait for; errors go to the log."""
@@ -174,7 +197,7 @@ class _Direct:
         for index, push in enumerate(pushes):
             wait = push.counts or index == last
             try:
-                sent = direct.send_to_uid(gateway, push.to, push.frame, wait=wait)
+                sent = direct.send_to_uid(gateway, push.to, push.text, wait=wait)
             except GatewayError as error:
                 _complain(push, error)
                 continue
@@ -184,20 +207,26 @@ class _Direct:
         self._finish()
 
     def _sent(self, push: Push, sent: asyncio.Future[int | None]) -> None:
-        if not sent.cancelled():
-            error = sent.exception()
-            if error is None:
-                self._count += (sent.result() or 0) if push.counts else 0
-            elif isinstance(error, GatewayError):
-                _complain(push, error)
-            else:
-                log.error("push of %s failed", push.frame["type"], exc_info=error)
+        if _look(push, sent) and push.counts:
+            self._count += sent.result() or 0
         self._finish()
 
     def _finish(self) -> None:
         self._left -= 1
         if not self._left and not self.done.done():
             self.done.set_result(self._count)
+
+
+def _look(push: Push, sent: asyncio.Future[int | None]) -> bool:
+    """Whether it was sent; else the log has why."""
+    if sent.cancelled():
+        return False
+    error = sent.exception()
+    if isinstance(error, GatewayError):
+        _complain(push, error)
+    elif error is not None:
+        log.error("push of %s failed", push.frame["type"], exc_info=error)
+    return error is None
 
 
 def _complain(push: Push, error: GatewayError) -> None:

@@ -10,7 +10,9 @@ from aiohttp import web
 from business.http import GATEWAY, SETTINGS, TROUBLES
 
 from .demonstration import demo_picture, demo_shop, demo_token
-from .dispatch import dispatch, path_of_script, path_of_shop
+from .dispatch import call_endpoint, dispatch, path_of_script, path_of_shop
+from .endpoints import TABLE, Endpoint
+from .identity import NAME
 from .openapi import document_text
 from .pages import asset, widget
 from .reference import reference
@@ -58,6 +60,20 @@ async def endpoint(request: web.Request) -> web.StreamResponse:
     return await dispatch(
         running(), request, "{module}/{controller}/{action}".format_map(request.match_info)
     )
+
+
+def _declare_at_root(known: Endpoint) -> None:
+    """The usual spelling of an endpoint, found at once: to look for it by the patterns of all
+    services takes as long as to read the request."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        return await call_endpoint(running(), request, known)
+
+    _both(root_routes, f"/{NAME}/{known.spelling}")(handler)
+
+
+for _known in TABLE:
+    _declare_at_root(_known)
 
 
 @routes.get("/openapi.json")

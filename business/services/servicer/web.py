@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import urllib.parse
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from aiohttp import web
 
@@ -12,6 +12,11 @@ from shared.setting_names import refuse
 
 ALLOWED_HEADERS = "Content-Type, X-Requested-With, Token, Authorization, Access-Token"
 """What storefronts may send along: what the original's clients and their HTTP libraries do."""
+
+
+MAX_COOKIES = 1000
+MAX_REMEMBERED = 2000
+"""Headers with cookies that are remembered, and the characters of the longest."""
 
 
 class Web:
@@ -26,6 +31,7 @@ class Web:
     """
 
     def __init__(self, trusted_proxies: Collection[str], origins: Collection[str] = ()) -> None:
+        self._cookies: dict[str, Mapping[str, str]] = {}
         self._origins = frozenset(origin.rstrip("/").lower() for origin in origins)
         try:
             self._trusted = [ipaddress.ip_network(net, strict=False) for net in trusted_proxies]
@@ -41,6 +47,19 @@ class Web:
                 break
             address = hop
         return address[:64]
+
+    def cookie(self, request: web.Request, name: str) -> str:
+        """The value of a cookie, "" for none. A browser sends the same ones every time, and they
+        take longer to be read than all the parameters."""
+        header = request.headers.get("Cookie", "")
+        known = self._cookies.get(header)
+        if known is None:
+            known = request.cookies
+            if len(header) <= MAX_REMEMBERED:
+                if len(self._cookies) >= MAX_COOKIES:
+                    self._cookies.clear()
+                self._cookies[header] = known
+        return known.get(name, "")
 
     def is_secure(self, request: web.Request) -> bool:
         """Whether the client uses TLS."""

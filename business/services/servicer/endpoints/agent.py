@@ -120,6 +120,10 @@ async def bind(call: Call, params: BindParams) -> Any:
     return {"servicer_id": agent.uid}
 
 
+def _empty() -> Refused:
+    return Refused(EMPTY, EMPTY_MESSAGE)
+
+
 @endpoints.add("chat/answer", AnswerParams, chat.MaybeAnswered, changes=True)
 async def answer(call: Call, params: AnswerParams) -> Any:
     """Say something to a customer, whether connected or not."""
@@ -136,11 +140,10 @@ async def answer(call: Call, params: AnswerParams) -> Any:
         params.goods_id,
         params.order_id,
     )
-    content = await servicer.checker.check(
-        said, agent.site_id, params.member_id, Refused(EMPTY, EMPTY_MESSAGE)
-    )
+    content = await servicer.checker.check(said, agent.site_id, params.member_id, _empty)
     sent = await servicer.messages.answer(agent, params.member_id, content, own_id)
-    return Reply(sent.receipt() if own_id else "", "发送成功" if sent.stored.reached else AWAY)
+    is_there = sent.stored.reached if sent.delivered is None else sent.delivered
+    return Reply(sent.receipt() if own_id else "", "发送成功" if is_there else AWAY)
 
 
 async def _is_known(call: Call, member_id: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from shared.errors import GatewayError
@@ -117,17 +118,22 @@ class RecallParams(SiteParams):
     id: Number = 0
 
 
-async def _site(call: Call, site_id: int, refused: Refused) -> Site:
+async def _site(
+    call: Call,
+    site_id: int,
+    text: str = NO_SHOP,
+    refused: Callable[[str], Refused] = Refused.in_data,
+) -> Site:
     site = await call.servicer.site(site_id)
     if site is None:
-        raise refused
+        raise refused(text)
     return site
 
 
 @endpoints.add("chat/hasServicers", SiteParams, chat.OnlineCount)
 async def has_servicers(call: Call, params: SiteParams) -> Any:
     """How many agents of a shop are there and take new customers."""
-    site = await _site(call, params.site_id, Refused.in_data(NO_SHOP))
+    site = await _site(call, params.site_id)
     return {"online_count": await _online_count(call, site.site_id)}
 
 
@@ -142,7 +148,7 @@ async def _online_count(call: Call, site_id: int) -> int:
 async def config(call: Call, params: SiteParams) -> Any:
     """What a chat page needs before it knows who its customer is."""
     servicer = call.servicer
-    site = await _site(call, params.site_id, Refused.in_data(NO_SHOP))
+    site = await _site(call, params.site_id)
     reached = await client_config(servicer, call.request, site.site_id)
     own = await servicer.database.read(
         lambda c: office.get_config(c, site.site_id, office.WIDGET_CONFIG)
@@ -165,7 +171,7 @@ async def bind(call: Call, params: BindParams) -> Any:
     servicer = call.servicer
     if not params.client_id:
         raise Refused("缺少必要的参数")
-    site = await _site(call, params.site_id, Refused(NO_MERCHANT))
+    site = await _site(call, params.site_id, NO_MERCHANT, Refused)
     keys = (f"m:{call.member_id}", f"a:{call.address}")
     if any(servicer.bind_refusals.is_full(key, call.received) for key in keys):
         raise Refused(TOO_FAST)
@@ -203,9 +209,13 @@ async def find_socket(call: Call, params: _Named, uid: str) -> Socket | None:
 @endpoints.add("chat/siteInfo", SiteParams, chat.NestedSiteInfo)
 async def site_info(call: Call, params: SiteParams) -> Any:
     """Name and logo of a shop; a model's envelope inside the customer's, as ever."""
-    site = await _site(call, params.site_id, Refused.in_data(NO_SHOP))
+    site = await _site(call, params.site_id)
     data = {"logo": site.logo, "site_name": site.site_name}
     return {"code": 0, "message": "操作成功", "data": data}
+
+
+def _empty() -> Refused:
+    return Refused.in_data(EMPTY)
 
 
 @endpoints.add("chat/say", SayParams, chat.Said, changes=True)
@@ -213,7 +223,7 @@ async def say(call: Call, params: SayParams) -> Any:
     """Say something to a shop."""
     servicer = call.servicer
     own_id = check_client_msg_id(params.client_msg_id)
-    site = await _site(call, params.site_id, Refused.in_data(NO_MERCHANT))
+    site = await _site(call, params.site_id, NO_MERCHANT)
     if not servicer.says.take(f"m{call.member_id}", call.received):
         raise Refused.in_data(TOO_FAST)
     said = Said(
@@ -224,9 +234,7 @@ async def say(call: Call, params: SayParams) -> Any:
         params.order_id,
         params.relate_data,
     )
-    content = await servicer.checker.check(
-        said, site.site_id, call.member_id, Refused.in_data(EMPTY)
-    )
+    content = await servicer.checker.check(said, site.site_id, call.member_id, _empty)
     sent = await servicer.messages.say(site, call.member_id, content, params.servicer_id, own_id)
     return {"read": 0, **sent.receipt()} if own_id else {"read": 0}
 
@@ -234,7 +242,7 @@ async def say(call: Call, params: SayParams) -> Any:
 @endpoints.add("chat/keyword", SiteParams, chat.Keywords)
 async def keyword(call: Call, params: SiteParams) -> Any:
     """The keywords that a shop answers to at once, to be offered to the customer."""
-    site = await _site(call, params.site_id, Refused.in_data(NO_SHOP))
+    site = await _site(call, params.site_id)
     words = await call.servicer.database.read(lambda c: replies.keywords(c, site.site_id))
     return {"is_open": int(bool(words)), "keyword_list": [{"keyword": word} for word in words]}
 
@@ -243,7 +251,7 @@ async def keyword(call: Call, params: SiteParams) -> Any:
 async def dialogs(call: Call, params: DialogsParams) -> Any:
     """The member's messages with a shop: newest page first, oldest first inside a page."""
     servicer = call.servicer
-    site = await _site(call, params.site_id, Refused.in_data(NO_SHOP))
+    site = await _site(call, params.site_id)
     limit = limit_of(params.limit, 5)
     after_id = params.after_id
     offset = (params.page_number - 1) * limit
@@ -265,7 +273,7 @@ async def bye(call: Call, params: ByeParams) -> Any:
     """End the chat with a shop; the sockets that were bound for it are closed."""
     if params.servicer_id <= 0:
         raise Refused.in_data("没有指定客服")
-    site = await _site(call, params.site_id, Refused.in_data(NO_SHOP))
+    site = await _site(call, params.site_id)
     try:
         await call.servicer.customers.bye(call.member_id, site.site_id, call.received)
     except GatewayError:
@@ -345,7 +353,7 @@ async def set_read(call: Call, params: SiteParams) -> Any:
 @endpoints.add("chat/typing", TypingParams, base.Nothing, changes=True)
 async def typing(call: Call, params: TypingParams) -> Any:
     """Tell the agents that the customer types, or has stopped to."""
-    site = await _site(call, params.site_id, Refused.in_data(NO_SHOP))
+    site = await _site(call, params.site_id)
     is_typing = to_flag(params.typing)
     await call.servicer.signals.typing(site.site_id, call.member_id, Side.CUSTOMER, is_typing)
     return ""
@@ -354,7 +362,7 @@ async def typing(call: Call, params: TypingParams) -> Any:
 @endpoints.add("chat/recall", RecallParams, base.Nothing, changes=True)
 async def recall(call: Call, params: RecallParams) -> Any:
     """Take back an own message."""
-    site = await _site(call, params.site_id, Refused.in_data(NO_SHOP))
+    site = await _site(call, params.site_id)
     await call.servicer.signals.recall(site.site_id, call.member_id, Side.CUSTOMER, params.id)
     return ""
 

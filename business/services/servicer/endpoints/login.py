@@ -87,7 +87,7 @@ async def _begin(call: Call, account: Account, door: Door) -> str:
     servicer = call.servicer
     if door is AGENT:
         await servicer.agents.others(account.uid)  # before anything is changed
-    old = call.request.cookies.get(door.cookie, "")
+    old = call.servicer.web.cookie(call.request, door.cookie)
     token, begun = await servicer.sessions.log_in(account.uid, old, call.address)
     if door is AGENT:
         await servicer.agents.put_out_others(begun)
@@ -99,7 +99,7 @@ async def _logout(call: Call, door: Door) -> Any:
     if is_foreign(call.request):
         return response
     ended: Login | None = await call.servicer.sessions.log_out(
-        call.request.cookies.get(door.cookie, "")
+        call.servicer.web.cookie(call.request, door.cookie)
     )
     if ended is not None and door is AGENT:
         call.servicer.pusher.run(call.servicer.agents.left(ended))

@@ -43,7 +43,6 @@ class Call:
         servicer: the running service.
         request: for what is not in the parameters.
         received: Unix time at which the request came.
-        address: of the client.
         member_id: of a customer, else 0.
         visitor: account and login, of an agent or a back office.
         upload: the file that came, of endpoints that take one.
@@ -53,11 +52,15 @@ class Call:
     servicer: Servicer
     request: web.Request
     received: float
-    address: str
     member_id: int = 0
     visitor: Visitor | None = None
     upload: bytes | None = None
     refresh: str | None = None
+
+    @property
+    def address(self) -> str:
+        """Of the client."""
+        return self.servicer.web.address(self.request)
 
     @property
     def by(self) -> Visitor:

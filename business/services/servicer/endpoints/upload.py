@@ -43,7 +43,7 @@ async def shop_chatimg(call: Call, params: ImageParams) -> Any:
     servicer = call.servicer
     if not params.token:
         visitor = await servicer.sessions.find(
-            call.request.cookies.get(AGENTS.cookie, ""), AGENTS.role
+            call.servicer.web.cookie(call.request, AGENTS.cookie), AGENTS.role
         )
         is_ours = servicer.web.is_from_our_page(call.request)
         if is_ours and visitor is not None:

@@ -152,7 +152,10 @@ class GuardedShop:
 
     async def member(self, member_id: int) -> Member | None:
         """A member; None: there is none of that id, or the shop is down."""
-        return (await self.members([member_id])).get(member_id)
+        try:
+            return await self.find_member(member_id)
+        except ShopDown:
+            return None
 
     async def members(self, member_ids: Collection[int]) -> Mapping[int, Member]:
         """Those of the members who exist and are known, by id."""

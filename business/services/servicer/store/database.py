@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
@@ -76,12 +76,12 @@ class Database:
         except (SQLAlchemyError, OSError) as error:
             raise translate(error) from error
 
-    async def write(
+    def write(
         self,
         unit: Callable[[Connection], T],
         then: Callable[[T], None] | None = None,
         key: Key | None = None,
-    ) -> T:
+    ) -> Coroutine[Any, Any, T]:
         """Run a unit and commit it, together with others; see ``Writer.write``.
 
         Args:
@@ -91,7 +91,7 @@ class Database:
                 order in which they were asked for.
         """
         lane = 0 if key is None else key[0] % len(self._writers)
-        return await self._writers[lane].write(unit, then, key)
+        return self._writers[lane].write(unit, then, key)
 
     async def close(self) -> None:
         """Commit what is waiting and close everything. Idempotent."""

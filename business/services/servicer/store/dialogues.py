@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, bindparam, desc, func, insert, select, update
 
-from . import conversations
+from . import conversations, enquiries
 from .conversations import Conversation
-from .enquiries import Enquiries
 from .prepared import Prepared
 from .tables import dialogue as table
 from .tables import sent
@@ -142,17 +141,19 @@ def add(
     conversation.servicer_id = servicer_id or conversation.servicer_id
     if side is Side.CUSTOMER and not servicer_id:
         conversation.waiting_id = conversation.waiting_id or conversation.last_id
-    asked = Enquiries(site_id, member_id, conversation)
-    asked.said(
+    enquiries.said(
         connection,
+        site_id,
+        member_id,
+        conversation,
         row["add_time"],
         servicer_id,
         is_customer=side is Side.CUSTOMER,
         is_automatic=automatic,
     )
-    asked.store(connection)
     conversations.save(connection, conversation)
-    return to_json({"id": conversation.last_id, **row})
+    row["id"] = conversation.last_id
+    return to_json(row)
 
 
 def to_json(row: Mapping[Any, Any]) -> Row:

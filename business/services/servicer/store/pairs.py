@@ -33,11 +33,13 @@ class Known(NamedTuple):
         row: the pair.
         is_expected: the member was lost, and the agent is not told yet.
         is_accepting: the agent takes new customers.
+        is_agent_online: the agent is there, as far as the database knows.
     """
 
     row: Row
     is_expected: bool
     is_accepting: bool
+    is_agent_online: bool
 
     @property
     def servicer_id(self) -> int:
@@ -53,7 +55,7 @@ class Known(NamedTuple):
 _COLUMNS = [column for column in table.c if column.name != "disconnect_due"]
 _NAMES = [column.name for column in _COLUMNS]
 _OF_CONVERSATION = Prepared(
-    select(*_COLUMNS, table.c.disconnect_due, servicer.c.accepting)
+    select(*_COLUMNS, table.c.disconnect_due, servicer.c.accepting, servicer.c.online)
     .select_from(table.outerjoin(servicer, servicer.c.user_id == table.c.servicer_id))
     .where(table.c.member_id == bindparam("member"), table.c.shop_id == bindparam("site"))
     .order_by(table.c.last_online_time.desc(), table.c.id.desc())
@@ -131,9 +133,7 @@ def of_conversation(connection: Connection, site_id: int, member_id: int) -> lis
     """All pairs of a member in a shop, the latest first."""
     found = _OF_CONVERSATION.tuples(connection, {"site": site_id, "member": member_id})
     return [
-        Known(
-            dict(zip(_NAMES, row, strict=False)), is_expected=row[-2] > 0, is_accepting=row[-1] == 1
-        )
+        Known(dict(zip(_NAMES, row, strict=False)), row[-3] > 0, row[-2] == 1, row[-1] == 1)
         for row in found
     ]
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import datetime
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from operator import attrgetter, itemgetter, methodcaller
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Connection, Date, Insert, Select, Time, Update
@@ -33,8 +34,8 @@ twentieth of the time."""
 
 class _Ready(NamedTuple):
     sql: str
-    order: list[str]
-    """Names of the parameters, in the order in which the driver wants them."""
+    values: Callable[[Mapping[str, Any]], Sequence[Any]]
+    """Takes the parameters in the order in which the driver wants them."""
     convert: list[tuple[int, Callable[[Any], Any]]]
     """What must be converted: position and how."""
 
@@ -71,14 +72,14 @@ class Prepared:
         """As ``rows``, without names."""
         if not is_embedded(connection):
             return list(connection.execute(self._statement, parameters))
-        found: list[Any] = self._run(connection, parameters, _fetch_all)
+        found: list[Any] = self._run(connection, parameters, _FETCH_ALL)
         return found
 
     def run(self, connection: Connection, parameters: Mapping[str, Any]) -> int:
         """Run an update, or an insert with its key; returns how many rows it concerned."""
         if not is_embedded(connection):
             return connection.execute(self._statement, parameters).rowcount
-        return int(self._run(connection, parameters, _count))
+        return int(self._run(connection, parameters, _COUNT))
 
     def insert(self, connection: Connection, parameters: Mapping[str, Any]) -> int:
         """Insert a row; returns its key."""
@@ -86,7 +87,7 @@ class Prepared:
             made = connection.execute(self._statement, parameters).inserted_primary_key
             assert made is not None  # noqa: S101 - the table has a primary key
             return int(made[0])
-        return int(self._run(connection, parameters, _key))
+        return int(self._run(connection, parameters, _KEY))
 
     def _run(
         self,
@@ -95,9 +96,11 @@ class Prepared:
         result: Callable[[sqlite3.Cursor], Any],
     ) -> Any:
         ready = self._ready.get(connection.dialect.name) or self._prepare(connection)
-        values = [parameters[name] for name in ready.order]
-        for index, convert in ready.convert:
-            values[index] = convert(values[index])
+        values = ready.values(parameters)
+        if ready.convert:
+            values = [*values]
+            for index, convert in ready.convert:
+                values[index] = convert(values[index])
         driver = cast(sqlite3.Connection, connection.connection.dbapi_connection)
         try:
             return result(driver.execute(ready.sql, values))
@@ -119,18 +122,13 @@ class Prepared:
             processor = processor or kind.dialect_impl(dialect).bind_processor(dialect)
             if processor is not None:
                 convert.append((index, processor))
-        ready = _Ready(str(compiled), order, convert)
+        # It returns a value that is alone without a tuple.
+        values = itemgetter(*order) if len(order) > 1 else lambda p: [p[name] for name in order]
+        ready = _Ready(str(compiled), values, convert)
         self._ready[dialect.name] = ready
         return ready
 
 
-def _fetch_all(cursor: sqlite3.Cursor) -> list[Any]:
-    return cursor.fetchall()
-
-
-def _count(cursor: sqlite3.Cursor) -> int:
-    return cursor.rowcount
-
-
-def _key(cursor: sqlite3.Cursor) -> int:
-    return cursor.lastrowid or 0
+_FETCH_ALL = methodcaller("fetchall")
+_COUNT = attrgetter("rowcount")
+_KEY = attrgetter("lastrowid")

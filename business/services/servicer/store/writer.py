@@ -45,6 +45,7 @@ class _Entry:
     then: Callable[[Any], None] | None
     key: Key | None
     future: asyncio.Future[Any]
+    deadline: float
 
 
 class Writer:
@@ -56,7 +57,10 @@ class Writer:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: deque[_Entry] = deque()
+        self._committing: list[_Entry] = []
+        self._timer: asyncio.TimerHandle | None = None
         self._idle = asyncio.Event()
         self._idle.set()
         self._closed = False
@@ -88,34 +92,44 @@ class Writer:
             raise StoreError("the store is closed")
         if len(self._waiting) >= MAX_WAITING:
             raise StoreBusy(f"{MAX_WAITING} writes are waiting")
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
+        loop = self._loop or asyncio.get_running_loop()
+        self._loop = loop
         follow = cast("Callable[[Any], None] | None", then)
-        entry = _Entry(unit, follow, key, future)
+        entry = _Entry(unit, follow, key, loop.create_future(), loop.time() + WRITE_TIMEOUT)
         self._waiting.append(entry)
         if self._idle.is_set():
             self._idle.clear()
             # Not at once: what else is asked for in this turn of the loop comes along.
             loop.call_soon(self._next)
-        timer = loop.call_later(WRITE_TIMEOUT, self._give_up, entry)
-        try:
-            return cast(T, await future)
-        finally:
-            timer.cancel()
+        if self._timer is None:  # one for all: to set and unset one takes as long as a statement
+            self._timer = loop.call_at(entry.deadline, self._give_up)
+        return cast(T, await entry.future)
 
-    def _give_up(self, entry: _Entry) -> None:
-        with suppress(ValueError):  # it is being committed
-            self._waiting.remove(entry)
-        if not entry.future.done():
+    def _give_up(self) -> None:
+        """Refuse what has waited too long."""
+        assert self._loop is not None  # noqa: S101 - it has called
+        self._timer = None
+        now = self._loop.time()
+        for entry in [*self._committing, *self._waiting]:
+            if entry.future.done():
+                continue
+            if entry.deadline > now:
+                self._timer = self._loop.call_at(entry.deadline, self._give_up)
+                return
+            with suppress(ValueError):  # it is being committed
+                self._waiting.remove(entry)
             entry.future.set_exception(StoreBusy(f"a write took more than {WRITE_TIMEOUT:g} s"))
 
     async def close(self) -> None:
         """Commit what is waiting. Idempotent."""
         self._closed = True
         await self._idle.wait()
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _next(self) -> None:
         batch = self._take_in_order() if self._backend.by_key else self._take(MAX_BATCH)
+        self._committing = batch
         if not batch:
             self._idle.set()
             return

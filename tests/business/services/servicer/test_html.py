@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
+import re
 import time
 from html.parser import HTMLParser
 
 import pytest
 
+import business.services.servicer.html as html_module
 from business.services.servicer.html import MAX_LENGTH, Sanitizer
 from tests.support.timing import SECOND
 
@@ -185,3 +188,25 @@ def test_paths_of_images(path: str, is_good: bool) -> None:
 def test_the_longest_fragment_fits_every_database() -> None:
     """TEXT of MySQL has 65,535 bytes."""
     assert MAX_LENGTH * 4 <= 65_535
+
+
+def test_plain_texts_are_what_the_parser_makes_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most messages are not parsed; nobody can tell."""
+    rng = random.Random(1)
+    signs = [
+        *map(chr, range(1, 256)),
+        "\ufeff",
+        "\u200b",
+        "\u2028",
+        "客",
+        "👋",
+        "\ufffd",
+        "-->",
+        "]]>",
+    ]
+    texts = ["".join(rng.choices(signs, k=rng.randrange(12))) for _ in range(5000)]
+    texts += [f"{sign}x{sign}" for sign in signs]
+    sanitizer = Sanitizer()
+    quick = [sanitizer.fragment(text) for text in texts]
+    monkeypatch.setattr(html_module, "_PLAIN", re.compile("(?!)"))
+    assert quick == [sanitizer.fragment(text) for text in texts]

@@ -24,6 +24,7 @@ from business.services.servicer.store.tables import VERSION_TABLE, login_failure
 from business.services.servicer.store.writer import MAX_WAITING
 from shared.errors import SettingsError
 from tests.support.databases import KINDS, Servers
+from tests.support.timing import eventually
 
 INSERT = insert(login_failure)
 
@@ -190,6 +191,22 @@ async def test_what_is_acknowledged_is_on_the_disk(embedded: Database) -> None:
 
     assert await embedded.write(pragmas) == ["wal", 2, 5000]
     assert await embedded.read(pragmas) == ["wal", 2, 5000]
+
+
+async def test_the_log_is_moved_beside_the_commits(
+    embedded: Database, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the database is open, and long before a commit would do it."""
+    monkeypatch.setattr(embedded_module, "CHECKPOINT_UNITS", 20)
+
+    def size() -> int:
+        return path.stat().st_size
+
+    before = size()
+    for i in range(60):
+        await embedded.write(unit(f"{i} {'x' * 1000}"))
+    await eventually(lambda: size() > before)
+    assert len(await embedded.read(subjects)) == 60
 
 
 async def test_migrations_make_what_the_tables_say(database: Database) -> None:

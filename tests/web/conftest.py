@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
-from tests.business.services.servicer.support import SETTINGS, Desk
+from tests.business.services.servicer.support import PATIENT, Desk
 from tests.support.browser import MISSING, chromium, find_chromium
 from tests.support.stack import Stack
 
@@ -25,7 +25,7 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """The demo shop, running."""
-    async with Stack(tmp_path_factory.mktemp("web"), settings=SETTINGS) as stack:
+    async with Stack(tmp_path_factory.mktemp("web"), settings=PATIENT) as stack:
         yield stack
 
 

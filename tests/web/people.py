@@ -33,7 +33,8 @@ class ConsolePage:
         page = await visitor.open(f"{stack.http_url}/console")
         console = cls(page, visitor)
         await console.sign_in(username, password)
-        await expect(page.get_by_role("tab", name="Mine")).to_be_visible()
+        # Bound, and what it has asked for is there: from now on it hears of everything.
+        await expect(page.locator("header.bar .dot.online")).to_be_attached()
         return console
 
     async def sign_in(self, username: str, password: str) -> None:

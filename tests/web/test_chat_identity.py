@@ -12,7 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from tests.business.services.servicer.support import (
-    SETTINGS,
+    PATIENT,
     TOKEN_KEY,
     Agent,
     Desk,
@@ -169,7 +169,7 @@ async def test_a_copy_of_the_service(browser: Browser, tmp_path: Path) -> None:
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(source, tmp_path / "services" / "help", ignore=ignore)
     async with (
-        Stack(tmp_path, settings=SETTINGS, services=[tmp_path / "services"]) as stack,
+        Stack(tmp_path, settings=PATIENT, services=[tmp_path / "services"]) as stack,
         Desk(stack) as desk,
         Desk(stack, "help") as help_desk,
         visit(browser) as home,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -50,9 +51,12 @@ async def test_much_is_missed(stack: Stack, browser: Browser, desk: Desk) -> Non
         await eventually(lambda: len(sockets) >= 3)
         await stack.start_gateway()
         retry = console.page.get_by_role("button", name="Retry now")
-        while await retry.is_visible():
-            await retry.click()
-        await expect(console.page.get_by_text("Connected again")).to_be_visible(timeout=AGAIN)
+        back = console.page.get_by_text("Connected again")
+        async with asyncio.timeout(AGAIN / 1000):
+            while not await back.is_visible():
+                # Those that are there: the page also tries by itself, and then the button goes.
+                await retry.evaluate_all("buttons => buttons.forEach((button) => button.click())")
+                await asyncio.sleep(0.1)
         await expect(console.message(f"missed {MISSED - 1}")).to_be_visible()
         await expect(console.row("from somebody new")).to_contain_text("1 unread")
         await console.page.locator(".thread .scroll").focus()

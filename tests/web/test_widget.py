@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Error, Response, expect
 
-from tests.business.services.servicer.support import SETTINGS, Agent, Desk, members, sign
+from tests.business.services.servicer.support import PATIENT, Agent, Desk, members, sign
 from tests.support.axe import check_accessible
 from tests.support.browser import visit
 from tests.support.ports import Ports
@@ -49,7 +49,7 @@ async def shop() -> AsyncIterator[Shopfront]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stack(tmp_path_factory: pytest.TempPathFactory, shop: Shopfront) -> AsyncIterator[Stack]:
     """The demo shop's customer service, which that shop may show."""
-    settings = {**SETTINGS, "servicer.cors_origins": [shop.url, f"{shop.other_url}/"]}
+    settings = {**PATIENT, "servicer.cors_origins": [shop.url, f"{shop.other_url}/"]}
     async with Stack(tmp_path_factory.mktemp("widget"), settings=settings) as stack:
         yield stack
 

@@ -51,6 +51,9 @@ export class Conversations {
   private readonly endings = ref(0);
   /** Customers of whose last message we were told since it was last asked how things are. */
   private readonly fresh = new Set<number>();
+  /** How often we were told that a customer has come or gone, and when last of each. */
+  private moves = 0;
+  private readonly moved = new Map<number, number>();
   private pages = 0;
   private fetching: Promise<void> | null = null;
   private searches = 0;
@@ -99,13 +102,15 @@ export class Conversations {
 
   private async fetch(): Promise<void> {
     const newest = this.all.value.find((talk) => talk.last)?.time ?? 0;
+    const asked = this.moves;
     this.fresh.clear();
     const [index, unread] = await Promise.all([
       ask<Index>("index/index"),
       ask<Unread>("index/unreadMembers"),
-      this.page(1),
     ]);
-    this.settle(index, unread);
+    // After these: what they count is on this page too, and is not counted again when it is told.
+    await this.page(1);
+    this.settle(index, unread, asked);
     const isFirst = !this.isLoaded.value;
     this.isLoaded.value = true;
     // What has changed while nobody told us may be more than a page.
@@ -136,13 +141,14 @@ export class Conversations {
 
   private async page(number: number, size = PAGE): Promise<number> {
     const values = { page: number, page_size: size };
+    const asked = this.moves;
     const { member_list: answer } = await ask<MemberList>("index/memberList", values);
     this.count.value = answer.count;
     this.unassignedCount.value = answer.unassigned;
     if (size === PAGE) this.pages = Math.max(this.pages, number);
     this.reached = answer.list.at(-1)?.add_time ?? 0;
     for (const row of answer.list) {
-      this.put(row);
+      this.put(row, asked);
       this.fresh.add(row.member_id);
     }
     if (!answer.unassigned)
@@ -150,13 +156,21 @@ export class Conversations {
     return answer.list.length;
   }
 
-  private settle(index: Index, unread: Unread): void {
-    for (const row of index.unassignedMembers.list) this.put(row);
+  private settle(index: Index, unread: Unread, asked: number): void {
+    for (const row of index.unassignedMembers.list) this.put(row, asked);
     const there = new Set(index.onlineMembers.map((pair) => pair.member_id));
-    for (const pair of index.onlineMembers) this.arrived(pair);
-    for (const talk of this.talks.values())
-      if (talk.online && talk.servicer_id === this.me.servicer_id && !there.has(talk.member_id))
+    for (const pair of index.onlineMembers)
+      if (!this.hasMoved(pair.member_id, asked)) this.meet(pair);
+    for (const talk of this.talks.values()) {
+      const isMine = talk.servicer_id === this.me.servicer_id;
+      if (
+        talk.online &&
+        isMine &&
+        !there.has(talk.member_id) &&
+        !this.hasMoved(talk.member_id, asked)
+      )
         this.change(talk.member_id, { online: false });
+    }
     const { count, list } = unread.unread_member;
     const counts = new Map(list.map((row) => [row.member_id, row.unread]));
     for (const talk of this.talks.values()) {
@@ -177,9 +191,10 @@ export class Conversations {
     }
     if (!this.found.value) this.found.value = undefined;
     const values = { member_name: text.trim(), page_size: PAGE };
+    const asked = this.moves;
     const { member_list: answer } = await ask<MemberList>("index/memberList", values);
     if (number !== this.searches) return; // something else is searched for now
-    for (const row of answer.list) this.put(row);
+    for (const row of answer.list) this.put(row, asked);
     this.found.value = answer.list.map((row) => fromRow(row));
   }
 
@@ -207,6 +222,21 @@ export class Conversations {
 
   /** A customer has come, and is this agent's. */
   arrived(pair: PairRow): void {
+    this.move(pair.member_id);
+    this.meet(pair);
+  }
+
+  private move(memberId: number): void {
+    this.moves += 1;
+    this.moved.set(memberId, this.moves);
+  }
+
+  /** Whether we were told that a customer came or went, after a question was asked. */
+  private hasMoved(memberId: number, asked: number): boolean {
+    return (this.moved.get(memberId) ?? 0) > asked;
+  }
+
+  private meet(pair: PairRow): void {
     const said = pair.last_dialog && !Array.isArray(pair.last_dialog) ? pair.last_dialog : null;
     const talk = this.talks.get(pair.member_id);
     const isNewer = said !== null && said.id > (talk?.last?.id ?? 0);
@@ -222,6 +252,7 @@ export class Conversations {
   }
 
   left(memberId: number): void {
+    this.move(memberId);
     if (this.talks.has(memberId)) this.change(memberId, { online: false });
   }
 
@@ -244,6 +275,7 @@ export class Conversations {
   end(memberId: number): void {
     const talk = this.talks.get(memberId);
     if (!talk) return;
+    this.move(memberId);
     this.change(memberId, { online: false });
     this.ended.delete(memberId);
     this.ended.set(memberId, talk.time);
@@ -271,7 +303,8 @@ export class Conversations {
     this.endings.value += 1;
   }
 
-  private put(row: TalkRow): void {
+  /** A row of an answer to what was asked after so many moves. */
+  private put(row: TalkRow, asked: number): void {
     const talk = this.talks.get(row.member_id);
     const from = fromRow(row);
     // A push may have come while the answer was on its way.
@@ -282,6 +315,7 @@ export class Conversations {
     const keeps = isHad && (talk.online || !from.servicer_id);
     this.talks.set(row.member_id, {
       ...from,
+      online: talk && this.hasMoved(row.member_id, asked) ? talk.online : from.online,
       unassigned: from.unassigned && !isHad,
       servicer_id: keeps ? talk.servicer_id : from.servicer_id,
     });

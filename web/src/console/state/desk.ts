@@ -24,6 +24,8 @@ export class Desk {
   readonly notices = new Notices();
   readonly live: Live;
   readonly accepting = ref(false);
+  /** How often we were told of it. */
+  private acceptings = 0;
   readonly openId = ref(0);
   /** What the screen reader says of a message that has come. */
   readonly spoken = ref("");
@@ -92,7 +94,12 @@ export class Desk {
   async accept(isAccepting: boolean): Promise<void> {
     const values = { accepting: Number(isAccepting) };
     const { accepting } = await ask<{ accepting: number }>("index/accepting", values);
-    this.accepting.value = accepting === 1;
+    this.holdAccepting(accepting === 1);
+  }
+
+  private holdAccepting(isAccepting: boolean): void {
+    this.acceptings += 1;
+    this.accepting.value = isAccepting;
   }
 
   /**
@@ -127,12 +134,13 @@ export class Desk {
     for (const one of this.kept.values()) one.isStale = true;
     for (const memberId of Outbox.members(this.me.servicer_id)) this.conversation(memberId);
     for (const one of this.kept.values()) one.resume();
+    const { acceptings } = this;
     const [{ accepting }] = await Promise.all([
       ask<{ accepting: number }>("index/accepting"),
       this.conversations.refresh(),
       this.open.value?.catchUp(),
     ]);
-    this.accepting.value = accepting === 1;
+    if (acceptings === this.acceptings) this.accepting.value = accepting === 1; // else it is older
     void this.see();
   }
 
@@ -177,7 +185,7 @@ export class Desk {
         this.conversations.recalled(Number(data.member_id), Number(data.id));
         break;
       case "accepting":
-        this.accepting.value = data.accepting === true;
+        this.holdAccepting(data.accepting === true);
         break;
       case "force_offline":
         this.replaced();

@@ -157,7 +157,8 @@ class HttpServer:
             self._site = None
         server = self._runner.server
         if server is not None:
-            await asyncio.sleep(0)  # what was accepted just now has its handler then
+            # Who was accepted just now is about to say what for.
+            await asyncio.sleep(min(0.1, timeout))
             server.pre_shutdown()
             await server.shutdown(timeout)
 

@@ -103,6 +103,7 @@ class Business:
         await self._http.prepare()
         await self._http.start()
         self.pool.ready()
+        await asyncio.sleep(0)  # the gateways hear of it before the supervisor does
         gc.collect()
         gc.freeze()  # what is here now stays: the collector need not walk it again
         # A request makes hundreds of objects that are gone with it and have no circles.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.stack import Stack
+from tests.support.timing import SECOND, TIMEOUT
 
 _PRELUDE = """\
 import asyncio, json, os, threading, time
@@ -69,7 +70,8 @@ class Bench:
                 "business.only": names,
                 "gateway.default_service": names[0],
                 "inner.heartbeat_interval": 0.5,
-                "inner.heartbeat_timeout": 2,
+                "inner.heartbeat_timeout": 2 * SECOND,
+                "gateway.worker_wait": TIMEOUT,
                 **{name.replace("__", "."): value for name, value in settings.items()},
             },
         )

@@ -52,7 +52,7 @@ class TestBadHooks:
             """,
         )
         async with (
-            bench.stack(business__hook_timeout=1.0) as stack,
+            bench.stack(business__hook_timeout=2.0) as stack,
             connect(stack.ws_url) as hanging,
             connect(stack.ws_url) as other,
         ):
@@ -83,7 +83,7 @@ class TestBadHooks:
         )
         async with (
             bench.stack(
-                business__threads=4, business__hook_timeout=0.5, business__drain_timeout=1.0
+                business__threads=4, business__hook_timeout=1.5, business__drain_timeout=1.0
             ) as stack,
             connect(stack.ws_url) as first,
             connect(stack.ws_url) as second,

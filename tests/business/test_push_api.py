@@ -256,7 +256,7 @@ async def test_frozen_gateway(api: Api) -> None:
             await api.call("bind_uid", client_id=client_id, uid=f"on {client_prefix}")
         os.kill(pid, signal.SIGSTOP)
         try:
-            arguments = {"message": "x", "timeout": 0.3 * SECOND}
+            arguments = {"message": "x", "timeout": 1.0 * SECOND}
             body = {"service": "probe", "uid": [f"on {prefix}", f"on {other}"], **arguments}
             status, answer = await api.post("send_to_uid", body)
             assert (status, answer["code"]) == (504, -6)

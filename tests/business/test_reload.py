@@ -90,7 +90,8 @@ async def test_reload_keeps_all_sockets_and_handles_every_event_once(bench: Benc
         async with asyncio.TaskGroup() as group:
             for talker in talkers:
                 group.create_task(talker.run())
-            passing = group.create_task(_come_and_go(stack, short_lived))
+            ended = asyncio.Event()
+            group.create_task(_come_and_go(stack, short_lived, ended))
             await eventually(lambda: all(talker.sent for talker in talkers))
             for version in (2, 3):
                 bench.write("talk", CHAT.format(version=version))
@@ -98,7 +99,7 @@ async def test_reload_keeps_all_sockets_and_handles_every_event_once(bench: Benc
                 await eventually(
                     lambda: all(version in talker.versions[-1:] for talker in talkers)  # noqa: B023
                 )
-            passing.cancel()
+            ended.set()
             for talker in talkers:
                 talker.stopping = True
         new = set(stack.pids("business"))
@@ -117,9 +118,9 @@ async def test_reload_keeps_all_sockets_and_handles_every_event_once(bench: Benc
         assert len(short_lived) > 5
 
 
-async def _come_and_go(stack: Stack, seen: list[str]) -> None:
+async def _come_and_go(stack: Stack, seen: list[str], ended: asyncio.Event) -> None:
     """Open and close sockets one after another."""
-    while True:
+    while not ended.is_set():
         async with connect(stack.ws_url) as client:
             seen.append((await client.recv_json())["id"])
 

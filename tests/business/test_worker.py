@@ -144,6 +144,7 @@ class TestCrash:
                 lambda status: (
                     victim not in stack.pids("business", status)
                     and [row["state"] for row in status.of("business")] == ["ready"] * 2
+                    and victim not in [peer["pid"] for peer in status.gateway["peers"]]
                 )
             )
             for client in clients:

@@ -15,7 +15,7 @@ import pytest
 from gateway_client import GatewayClient, SecretRefused
 from tests.support.raw import RawClient
 from tests.support.stack import Stack
-from tests.support.timing import eventually, within
+from tests.support.timing import SECOND, TIMEOUT, eventually, within
 from tests.support.ws import connect
 
 PROBE = Path(__file__).parent.parent / "services" / "probe"
@@ -29,7 +29,8 @@ def stack_of(tmp_path: Path, gateways: int = 1, workers: int = 1, **settings: An
             "gateway.default_service": "probe",
             "business.only": ["probe"],
             "inner.heartbeat_interval": 0.5,
-            "inner.heartbeat_timeout": 2,
+            "inner.heartbeat_timeout": 2 * SECOND,
+            "gateway.worker_wait": TIMEOUT,
             **{name.replace("__", "."): value for name, value in settings.items()},
         },
         services=[PROBE],
@@ -86,7 +87,7 @@ async def test_killed_gateway_closes_its_clients_in_the_books(tmp_path: Path) ->
 
 async def test_clients_of_a_stopping_gateway_are_told_to_come_back(tmp_path: Path) -> None:
     """stop closes with 1001, after on_close had its turn, and the command waits for it."""
-    async with stack_of(tmp_path, gateway__drain_timeout=2) as stack:
+    async with stack_of(tmp_path, gateway__drain_timeout=4) as stack:
         clients = [await RawClient.open(stack.gateway_port) for _ in range(10)]
         for client in clients:
             await client.frame()

@@ -399,7 +399,7 @@ async def test_stopping_sends_everybody_away(bench: Bench, restarting: bool, cod
     half.connection_made(FakeTransport())
     transport_of(half).protocol = half
     begin = asyncio.get_running_loop().time()
-    stopping = asyncio.create_task(bench.gateway.stop(restarting, 1.0))
+    stopping = asyncio.create_task(bench.gateway.stop(restarting, 3.0))
     await asyncio.sleep(0)
     assert transport_of(half).aborted
     transport_of(half).break_()
@@ -413,7 +413,7 @@ async def test_stopping_sends_everybody_away(bench: Bench, restarting: bool, cod
     bench.gateway.routing.acknowledged(worker, worker.seq, [])
     bench.gateway.look_whether_gone()
     await within(stopping)
-    assert 0.3 < asyncio.get_running_loop().time() - begin < 1.0 * SECOND
+    assert 0.3 < asyncio.get_running_loop().time() - begin < 3.0
     closes = [event for event in bench.events if event[1] == protocol.CLOSE]
     assert len(closes) == 20
 

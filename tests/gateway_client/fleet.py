@@ -199,4 +199,5 @@ class Fleet:
         try:
             yield
         finally:
-            os.kill(pid, signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):  # a test may have killed it
+                os.kill(pid, signal.SIGCONT)

@@ -156,8 +156,8 @@ async def test_a_gateway_of_another_prefix_is_not_believed(
     """Whoever answers at the address must be the gateway whose client ids are meant."""
     gateway.prefix = "0" * 12
     link.connect()
-    await eventually(lambda: len(owner.changes) == 3)
-    assert owner.changes == [LinkState.DOWN] * 3
+    await eventually(lambda: len(owner.changes) >= 3)
+    assert set(owner.changes) == {LinkState.DOWN}
     assert "answers for 000000000000" in owner.errors[0]
 
 
@@ -199,10 +199,10 @@ async def test_the_connection_is_made_anew(
 async def test_a_silent_gateway_is_lost(gateway: FakeGateway, owner: Owner, link: Link) -> None:
     """Nothing for longer than the heartbeat timeout: lost. Heartbeats, ours and its own, go on
     every interval while the link is up, and keep it up."""
-    owner.heartbeat_interval, owner.heartbeat_timeout = 0.05, 0.4
+    owner.heartbeat_interval, owner.heartbeat_timeout = 0.05, 1.0 * SECOND
     link.connect()
     await is_up(link)
-    for _ in range(12):
+    for _ in range(round(30 * SECOND)):
         beat = await gateway.receive(protocol.HEARTBEAT)
         assert beat == [protocol.HEARTBEAT, owner.instance, 0]
         gateway.send((protocol.HEARTBEAT, gateway.instance, gateway.clock()))
@@ -533,7 +533,7 @@ async def test_another_instance_knows_nothing_of_earlier_commands(
 
 async def test_a_call_times_out_while_the_link_is_down(gateway: FakeGateway, up: Link) -> None:
     """At its deadline an unanswered call of a lost link raises LinkLost."""
-    call = up.call(SEND, 0, *FIELDS, timeout=0.3)
+    call = up.call(SEND, 0, *FIELDS, timeout=1.0 * SECOND)
     await gateway.receive(SEND)
     await gateway.close()
     with pytest.raises(LinkLost):

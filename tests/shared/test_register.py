@@ -189,8 +189,8 @@ async def fake(talk: Callable[[Raw], Awaitable[None]]) -> AsyncIterator[tuple[st
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Silence counts after half a second instead of ten."""
-    monkeypatch.setattr(register, "SILENCE", 0.5)
+    """Silence counts after a second instead of ten."""
+    monkeypatch.setattr(register, "SILENCE", 1.0)
     monkeypatch.setattr(register, "PING_INTERVAL", 0.1)
 
 
@@ -395,7 +395,7 @@ async def test_pings_keep_a_connection_up(running: Running, connect: Connect) ->
     lists = watcher.lists_received
     async with raw(running.port) as peer:
         peer.send(signed(WATCHER_HELLO, (await peer.receive())["nonce"]))
-        for _ in range(8):
+        for _ in range(14):
             await peer.receive_event("ping")
             peer.send({"event": "ping"})
         assert running.watchers == 2

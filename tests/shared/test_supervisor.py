@@ -113,7 +113,7 @@ async def test_a_stop_while_a_child_is_being_replaced_ends_all(
     await script.start()
     os.kill(script.pids("gateway")[0], signal.SIGKILL)
     await asyncio.sleep(milliseconds / 1000)  # the moment is what is tried
-    await within(script.command("stop", now=True), factor=0.5)
+    await within(script.command("stop", now=True))
     assert await script.wait() == 0
 
 

@@ -33,8 +33,7 @@ class ConsolePage:
         page = await visitor.open(f"{stack.http_url}/console")
         console = cls(page, visitor)
         await console.sign_in(username, password)
-        # Bound, and what it has asked for is there: from now on it hears of everything.
-        await expect(page.locator("header.bar .dot.online")).to_be_attached()
+        await console.at_work()
         return console
 
     async def sign_in(self, username: str, password: str) -> None:
@@ -42,6 +41,11 @@ class ConsolePage:
         await self.page.get_by_label("User name").fill(username)
         await self.page.get_by_label("Password").fill(password)
         await self.page.get_by_role("button", name="Sign in").click()
+
+    async def at_work(self) -> None:
+        """Wait until the agent is bound and accepts customers, and what the page has asked for is
+        there: from then on it hears of everything."""
+        await expect(self.page.locator("header.bar .dot.online")).to_be_attached()
 
     def row(self, name: str) -> Locator:
         """A customer in the list of conversations."""

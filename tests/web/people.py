@@ -106,6 +106,8 @@ class ChatPage:
         token = f"#token={sign(member_id)}" if member_id else ""
         page = await visitor.open(f"{stack.http_url}/chat?{query}{token}")
         await expect(page.get_by_label("Write a message")).to_be_enabled()
+        # Bound, and what was said before is there: what is said now is not found there as well.
+        await expect(page.locator(".skeleton")).to_have_count(0)
         return cls(page, visitor)
 
     async def visitor_id(self) -> int:
@@ -129,7 +131,9 @@ class ChatPage:
         return self.page.locator("article.message.own").filter(has_text=text)
 
     async def texts(self) -> list[str]:
-        """What the bubbles on the screen say, from top to bottom; not the greeting."""
+        """What the bubbles on the screen say, from top to bottom; not the greeting. What is on its
+        way may stand there twice for a moment, and stands last: nothing is when this looks."""
+        await expect(self.page.locator(".pending")).to_have_count(0)
         return await self.page.locator("article.message .bubble").all_inner_texts()
 
     async def send_picture(self, path: Path) -> None:

@@ -66,7 +66,8 @@ async def test_a_visitor_talks(stack: Stack, browser: Browser, alice: Agent) -> 
         await answer(alice, member_id, "a visitor")
         await expect(chat.message("a visitor")).to_be_visible()
         face = chat.page.locator("article.message:not(.own) img.avatar")
-        assert await face.evaluate("image => image.complete && image.naturalWidth > 0")
+        await expect(face).to_have_js_property("complete", True)
+        assert await face.evaluate("image => image.naturalWidth > 0")
         await chat.page.reload()
         await expect(chat.message("a visitor")).to_be_visible()
         assert await chat.visitor_id() == member_id
@@ -115,7 +116,7 @@ async def test_keywords(stack: Stack, browser: Browser, desk: Desk) -> None:
             chat = await ChatPage.open(stack, home)
             chips = chat.page.get_by_role("list", name="Frequent questions")
             await chips.get_by_role("button", name="opening hours").click()
-            await expect(chat.own("opening hours")).to_be_visible()
+            await expect(chat.own("opening hours")).to_have_count(1)
             await expect(chat.message("We are open from 9 to 18.")).to_be_visible()
     finally:
         desk.execute("DELETE FROM servicer_keyword_reply")
@@ -155,8 +156,8 @@ async def test_pictures(stack: Stack, browser: Browser, alice: Agent, tmp_path: 
         await expect(target).to_be_hidden()
         await transfer(chat.page, [three], ".list", "dragover")
         await transfer(chat.page, [three, letter], ".list", "drop")
-        await frame(alice, "image")
         await expect(chat.page.get_by_text("Only pictures can be sent")).to_be_visible()
+        await frame(alice, "image")
         await expect(target).to_be_hidden()
         shown = chat.page.locator(".own:not(.pending) .picture img")
         await expect(shown).to_have_count(3)
@@ -301,10 +302,11 @@ async def test_typing(stack: Stack, browser: Browser, alice: Agent) -> None:
 
 async def test_taking_back(stack: Stack, browser: Browser, alice: Agent) -> None:
     """A message that is taken back can be written again, line by line."""
+    member_id = next(members)
     async with visit(browser) as home:
-        chat = await ChatPage.open(stack, home, next(members))
+        chat = await ChatPage.open(stack, home, member_id)
         await chat.say("first line\nsecond <line>")
-        said = await frame(alice, "string")
+        said = await frame(alice, "string", member_id=member_id)
         await chat.own("first line").hover()
         await chat.own("first line").get_by_role("button", name="Recall").click()
         await frame(alice, "recall", id=said["id"])
@@ -361,7 +363,7 @@ async def test_the_agent_ends_it(stack: Stack, browser: Browser, alice: Agent) -
         # Only what was bound before an agent ends it is closed.
         await expect(chat.page.get_by_role("heading", name="Alice")).to_be_visible()
         await chat.say("bye")
-        await frame(alice, "string")
+        await frame(alice, "string", message="bye")
         assert (await alice.call("chat/closeMember", member_id=member_id))["code"] == 0
         await expect(chat.page.get_by_text("This conversation has ended")).to_be_visible()
         await expect(chat.banner).to_be_hidden()

@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Route, expect
 from tests.business.services.servicer.support import Desk, members
 from tests.support.browser import visit
 from tests.support.stack import Stack
-from tests.support.timing import TIMEOUT
+from tests.support.timing import TIMEOUT, within
 
 from .agents import CAPS, answer, frame, greet
 from .people import ChatPage
@@ -124,15 +124,19 @@ async def test_a_reload_with_messages_on_their_way(
     """They are sent by the page's next life, also those that had arrived without an answer."""
     member_id = next(members)
 
+    is_stored = asyncio.Event()
+
     async def store(route: Route) -> None:
         await route.fetch()
         await route.abort()
+        is_stored.set()
 
     async with visit(browser, expect_problems=True) as home:
         chat = await ChatPage.open(stack, home, member_id)
-        await chat.page.route(SAY, store, times=1)
         await chat.page.route(SAY, lambda route: route.abort())
+        await chat.page.route(SAY, store, times=1)  # the last one is asked first
         await chat.say("has arrived")
+        await within(is_stored.wait())
         await chat.say("has not")
         await expect(chat.page.get_by_text("Sending")).to_have_count(2)
         await chat.page.unroute(SAY)
@@ -275,12 +279,14 @@ async def test_an_agent_who_takes_nobody_else(stack: Stack, browser: Browser, de
 async def test_the_shop_cannot_be_asked(stack: Stack, browser: Browser) -> None:
     """A page that opens while the server is busy or gone says so, and goes on by itself."""
     answers = ["abort", '{"code": -1, "message": "系统繁忙，请稍后再试", "data": ""}']
+    is_seen = asyncio.Event()
 
     async def fail(route: Route) -> None:
         match answers.pop(0):
             case "abort":
                 await route.abort()
             case text:
+                await is_seen.wait()
                 await route.fulfill(status=500, body=text, content_type="application/json")
 
     async with visit(browser, expect_problems=True) as home:
@@ -288,5 +294,6 @@ async def test_the_shop_cannot_be_asked(stack: Stack, browser: Browser) -> None:
         await page.route("**/api/chat/config", fail, times=len(answers))
         await page.goto(f"{stack.http_url}/chat?site_id=1")
         await expect(page.get_by_text("Could not load the chat")).to_be_visible()
+        is_seen.set()
         await expect(page.get_by_label("Write a message")).to_be_enabled()
         assert answers == []

@@ -158,6 +158,7 @@ async def test_a_shops_colour_is_legible(
 async def test_keyboard_only(stack: Stack, browser: Browser, desk: Desk, alice: Agent) -> None:
     """Writing, emoji, settings and taking back need no mouse; the focus is where one goes on."""
     member_id = await greet(desk)
+    await frame(alice, "string", member_id=member_id)  # "hello"
     async with visit(browser) as home:
         chat = await ChatPage.open(stack, home, member_id)
         keys = chat.page.keyboard

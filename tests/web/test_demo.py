@@ -42,9 +42,9 @@ async def test_a_customer_asks_and_is_answered(stack: Stack, desk: Desk, browser
         await page.get_by_role("button", name="Ask about this 保温杯").click()
         chat = chat_of(page)
         await expect(chat.get_by_text("保温杯 350ml")).to_be_visible()
-        await chat.get_by_role("button", name="Send product").click()
         connected = await alice.receive("connect")
         assert connected["member_id"] == 1
+        await chat.get_by_role("button", name="Send product").click()
         assert (await alice.receive("goodssku"))["goods_sku_id"] == 21
 
         await chat.get_by_role("button", name="Close").click()

@@ -71,8 +71,8 @@ async def test_visitor(stack: Stack, desk: Desk, browser: Browser, shop: Shopfro
     async with desk.agent("alice") as alice, visit(browser) as visitor:
         page = await Embedded.open(visitor, shop.url)
         await page.start()
-        await page.say("Is it in stock?")
         member_id = (await heard(alice, "connect"))["member_id"]
+        await page.say("Is it in stock?")
         assert (await heard(alice, "string"))["consumer_say"] == "<p>Is it in stock?</p>"
         await alice.call("chat/answer", member_id=member_id, servicer_say="<p>Yes, 25 left</p>")
         await expect(page.message("Yes, 25 left")).to_be_visible()
@@ -95,8 +95,8 @@ async def test_nothing_can_be_stored(
     async with desk.agent("alice") as alice, visit(browser) as visitor:
         page = await Embedded.open(visitor, shop.other_url)
         await page.start()
-        await page.say("Hello")
         member_id = (await heard(alice, "connect"))["member_id"]
+        await page.say("Hello")
         await alice.call("chat/answer", member_id=member_id, servicer_say="<p>Hello, too</p>")
         await expect(page.message("Hello, too")).to_be_visible()
         with pytest.raises(Error, match="Access is denied"):
@@ -113,6 +113,7 @@ async def test_visitor_logs_in_and_out(
         page = await Embedded.open(visitor, shop.url)
         await page.start()
         await page.say("before the login")
+        await expect(page.chat.locator(".pending")).to_have_count(0)
         await expect(page.message("before the login")).to_contain_text("Delivered")
         await page.call(f"setToken('{sign(member_id)}')")
 
@@ -126,7 +127,8 @@ async def test_visitor_logs_in_and_out(
         await expect(page.message("before the login")).to_have_count(0)
         await expect(page.box).to_be_enabled()
         await page.say("somebody else")
-        await expect(page.message("somebody else")).to_be_visible()
+        await expect(page.chat.locator(".pending")).to_have_count(0)
+        await expect(page.message("somebody else")).to_contain_text("Delivered")
         assert (
             len(desk.rows("SELECT id FROM servicer_dialogue WHERE member_id = ?", member_id)) == 1
         )
@@ -138,8 +140,8 @@ async def test_unread(stack: Stack, desk: Desk, browser: Browser, shop: Shopfron
     async with desk.agent("alice") as alice, visit(browser) as visitor:
         page = await Embedded.open(visitor, shop.url)
         await page.start()
-        await page.say("hello")
         member_id = (await heard(alice, "connect"))["member_id"]
+        await page.say("hello")
         await heard(alice, "string")
         await page.launcher.click()
         await expect(page.panel).to_be_hidden()
@@ -168,8 +170,8 @@ async def test_glance(stack: Stack, desk: Desk, browser: Browser, shop: Shopfron
     async with desk.agent("alice") as alice, visit(browser) as visitor:
         page = await Embedded.open(visitor, shop.url)
         await page.start()
-        await page.say("hello")
         member_id = (await heard(alice, "connect"))["member_id"]
+        await page.say("hello")
         await heard(alice, "string")
         await page.launcher.click()
         glance = page.page.locator(".teaser")
@@ -195,6 +197,7 @@ async def test_message_event(stack: Stack, desk: Desk, browser: Browser, shop: S
     async with desk.agent("alice") as alice, visit(browser) as visitor:
         page = await Embedded.open(visitor, shop.url)
         await page.start()
+        member_id = (await heard(alice, "connect"))["member_id"]
         await page.page.evaluate(
             """() => {
                 window.heard = [];
@@ -203,7 +206,6 @@ async def test_message_event(stack: Stack, desk: Desk, browser: Browser, shop: S
         )
         await page.say("hello")
         await page.page.wait_for_function("heard.length === 1")
-        member_id = (await heard(alice, "connect"))["member_id"]
         await alice.call("chat/answer", member_id=member_id, servicer_say="<p>hi</p>")
         await page.page.wait_for_function("heard.length === 2")
         assert await page.page.evaluate("heard") == [True, False]
@@ -230,8 +232,8 @@ async def test_token_of_a_callback(
     async with desk.agent("alice") as alice, visit(browser, expect_problems=True) as visitor:
         page = await Embedded.open(visitor, shop.url)
         await page.start()
-        await page.say("It is me")
         assert (await heard(alice, "connect"))["member_id"] == member_id
+        await page.say("It is me")
         assert (await heard(alice, "string"))["member_id"] == member_id
         assert await page.page.evaluate("asked") == 2
 
@@ -297,11 +299,11 @@ async def test_show(stack: Stack, desk: Desk, browser: Browser, shop: Shopfront)
         await expect(page.panel).to_be_hidden()
         await page.launcher.click()
         await expect(page.chat.get_by_text("蓝牙耳机 黑色")).to_be_visible()
+        await heard(alice, "connect")
         await page.call("close()")
         await page.call("show({ sku_id: 11 })")
         await expect(page.panel).to_be_visible()
         await page.chat.get_by_role("button", name="Send product").click()
-        await heard(alice, "connect")
         assert (await heard(alice, "goodssku"))["goods_sku_id"] == 11
         await page.chat.get_by_role("link", name="Product").click()
         await page.page.wait_for_function("clicked !== null")

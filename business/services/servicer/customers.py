@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -96,6 +97,12 @@ class Customers:
         if not is_bound:
             await self._leave(member_id, client_id)
             raise Refused(BAD_SOCKET)
+        if not arrived.servicer_id:
+            # An agent may have come meanwhile, who has found no socket that was bound.
+            with suppress(GatewayError):
+                agents = {a.uid: a for a in await servicer.agents.connected(site_id)}
+                if agents:
+                    arrived = await self._arrive(member_id, site_id, client_id, agents)
         if not arrived.servicer_id:
             # An agent may have come between the question who is there and the commit.
             servicer.pusher.run(servicer.waiting.look(site_id))

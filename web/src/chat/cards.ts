@@ -38,6 +38,8 @@ type Known = Card | "loading" | "gone";
 
 export class Cards {
   private readonly known = shallowReactive(new Map<string, Known>());
+  /** Counts customers: what one was told is not for the next. */
+  private customer = 0;
 
   constructor(private readonly identity: Identity) {}
 
@@ -52,17 +54,24 @@ export class Cards {
 
   /** Orders are of one customer. */
   clear(): void {
+    this.customer += 1;
     this.known.clear();
   }
 
   private async load(key: string, look: Look): Promise<void> {
     if (this.known.has(key)) return;
     this.known.set(key, "loading");
+    const { customer } = this;
+    const learn = (known: Known | null): void => {
+      if (customer !== this.customer) return;
+      if (known) this.known.set(key, known);
+      else this.known.delete(key);
+    };
     try {
-      this.known.set(key, await (look.order_id ? this.order(look) : this.goods(look)));
+      learn(await (look.order_id ? this.order(look) : this.goods(look)));
     } catch (error) {
-      if (error instanceof Refused) this.known.set(key, "gone");
-      else setTimeout(() => this.known.delete(key), 5000); // ask again
+      if (error instanceof Refused) learn("gone");
+      else setTimeout(() => learn(null), 5000); // ask again
     }
   }
 

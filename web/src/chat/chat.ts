@@ -231,7 +231,7 @@ export class Chat {
       this.state.agent = null;
       this.state.onDuty = 0;
     }
-    if (visitor_token) identity.forgetVisitor();
+    if (visitor_token && identity.visitorToken === visitor_token) identity.forgetVisitor();
     await this.history.catchUp();
     this.showHistory();
     this.outbox.hurry();

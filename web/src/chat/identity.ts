@@ -170,6 +170,7 @@ export class Identity {
       return;
     }
     if (refused !== this.member) return; // another request has seen to it
+    if (this.hasEnded) throw new LoginEnded(); // or has learnt that there is no other
     this.renewing ??= this.renew(refused).finally(() => (this.renewing = null));
     await this.renewing;
   }

@@ -27,7 +27,7 @@ from .fleet import SECRET, SERVICE, Fleet
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-SHORT = 0.5 * SECOND
+SHORT = 0.3 * SECOND
 
 
 async def connect(client_class: Any, **arguments: Any) -> None:

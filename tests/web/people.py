@@ -71,7 +71,9 @@ class ConsolePage:
         return self.page.locator("li.message.own").filter(has_text=text)
 
     async def texts(self) -> list[str]:
-        """What the bubbles on the screen say, from top to bottom."""
+        """What the bubbles on the screen say, from top to bottom. What is on its way may stand
+        there twice for a moment: nothing is when this looks."""
+        await expect(self.page.get_by_text("Sending")).to_have_count(0)
         return await self.page.locator("li.message .bubble").all_inner_texts()
 
     async def send_picture(self, path: Path) -> None:

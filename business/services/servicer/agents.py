@@ -108,8 +108,8 @@ class Agents:
 
         await servicer.pusher.settle(servicer.pusher.run(end()))
 
-    async def connected(self, site_id: int) -> list[Agent]:
-        """The agents of a shop who have a socket, whether they accept or not.
+    async def connected(self, site_id: int) -> dict[int, Agent]:
+        """The agents of a shop who have a socket, whether they accept or not, by their number.
 
         Raises:
             GatewayError: the gateways cannot be asked.
@@ -117,11 +117,11 @@ class Agents:
         agents = await self._servicer.directory.of_site(site_id)
         uids = [agent_uid(agent.uid) for agent in agents]
         there = await self._servicer.sockets.ids(uids) if uids else {}
-        return [agent for agent in agents if there.get(agent_uid(agent.uid))]
+        return {agent.uid: agent for agent in agents if there.get(agent_uid(agent.uid))}
 
     async def lately_connected(self, site_id: int) -> Mapping[int, Agent]:
-        """As ``connected``, by their number, at most ``LATELY`` seconds ago. So what many customers
-        say at the same time needs few questions; of who has gone meanwhile the database knows.
+        """As ``connected``, at most ``LATELY`` seconds ago. So what many customers say at the same
+        time needs few questions; of who has gone meanwhile the database knows.
 
         Raises:
             GatewayError: the gateways cannot be asked.
@@ -133,7 +133,7 @@ class Agents:
         arrivals = self._arrivals
         if agents:
             self._lately[site_id] = now + LATELY, agents  # one asks for all
-        agents = {agent.uid: agent for agent in await self.connected(site_id)}
+        agents = await self.connected(site_id)
         if arrivals == self._arrivals:
             self._lately[site_id] = now + LATELY, agents
         return agents
@@ -145,7 +145,8 @@ class Agents:
         Raises:
             GatewayError: the gateways cannot be asked.
         """
-        return [agent for agent in await self.connected(site_id) if agent.is_accepting]
+        connected = await self.connected(site_id)
+        return [agent for agent in connected.values() if agent.is_accepting]
 
     async def is_accepting(self, agent: Agent) -> bool:
         """Whether an agent takes new customers while connected."""

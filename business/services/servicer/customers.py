@@ -86,7 +86,7 @@ class Customers:
         """
         servicer, client_id = self._servicer, socket.client_id
         try:
-            agents = {a.uid: a for a in await servicer.agents.connected(site_id)}
+            agents = await servicer.agents.connected(site_id)
             arrived = await self._arrive(member_id, site_id, client_id, agents)
             session = {"member_id": member_id, "sites": {str(site_id): servicer.now()}}
             uid = customer_uid(member_id)
@@ -100,7 +100,7 @@ class Customers:
         if not arrived.servicer_id:
             # An agent may have come meanwhile, who has found no socket that was bound.
             with suppress(GatewayError):
-                agents = {a.uid: a for a in await servicer.agents.connected(site_id)}
+                agents = await servicer.agents.connected(site_id)
                 if agents:
                     arrived = await self._arrive(member_id, site_id, client_id, agents)
         if not arrived.servicer_id:

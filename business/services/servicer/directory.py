@@ -31,27 +31,23 @@ class Directory:
 
     async def get(self, uid: int) -> Agent | None:
         """Who has an account, or had one: an agent, or of another role."""
-        if time.monotonic() >= self._until:
-            await self._refresh()
+        await self._refresh()
         return self._agents.get(uid)
 
     async def of_site(self, site_id: int) -> list[Agent]:
         """The agents of a site who may log in."""
-        if time.monotonic() >= self._until:
-            await self._refresh()
+        await self._refresh()
         return self._sites.get(site_id, [])
 
     async def were_of_site(self, site_id: int) -> list[Agent]:
         """The agents of a site, with those who may not log in any more."""
-        if time.monotonic() >= self._until:
-            await self._refresh()
+        await self._refresh()
         agents = self._agents.values()
         return [one for one in agents if one.site_id == site_id and one.role is Role.AGENT]
 
     async def sites(self) -> list[int]:
         """The sites that have agents who may log in."""
-        if time.monotonic() >= self._until:
-            await self._refresh()
+        await self._refresh()
         return list(self._sites)
 
     def forget(self) -> None:
@@ -59,6 +55,8 @@ class Directory:
         self._until = 0.0
 
     async def _refresh(self) -> None:
+        if time.monotonic() < self._until:
+            return
         async with self._lock:
             if time.monotonic() < self._until:
                 return

@@ -104,22 +104,14 @@ class Pusher:
             if wait:
                 return _Direct(self._gateway, pushes).done
             for push in pushes:
-                self._cast(push)
+                if (sent := _send_now(self._gateway, push, wait=False)) is not None:
+                    sent.add_done_callback(partial(_look, push))
             return None
         # To groups, or after such: what has not been sent yet must not be overtaken.
         task = self.run(self._send(pushes))
         self._slow.add(task)
         task.add_done_callback(self._slow.discard)
         return task
-
-    def _cast(self, push: Push) -> None:
-        try:
-            sent = direct.send_to_uid(self._gateway, push.to, push.text, wait=False)
-        except GatewayError as error:
-            _complain(push, error)
-            return
-        if sent is not None:
-            sent.add_done_callback(partial(_look, push))
 
     def run(self, action: Coroutine[Any, Any, T]) -> asyncio.Task[T | None]:
         """Let something be done that the caller need not wait for; errors go to the log."""
@@ -195,12 +187,7 @@ class _Direct:
         # Commands of one link are executed in order: the answer to the last stands for all.
         last = len(pushes) - 1
         for index, push in enumerate(pushes):
-            wait = push.counts or index == last
-            try:
-                sent = direct.send_to_uid(gateway, push.to, push.text, wait=wait)
-            except GatewayError as error:
-                _complain(push, error)
-                continue
+            sent = _send_now(gateway, push, wait=push.counts or index == last)
             if sent is not None:
                 self._left += 1
                 sent.add_done_callback(partial(self._sent, push))
@@ -215,6 +202,15 @@ class _Direct:
         self._left -= 1
         if not self._left and not self.done.done():
             self.done.set_result(self._count)
+
+
+def _send_now(gateway: GatewayClient, push: Push, *, wait: bool) -> Sending | None:
+    """Send a frame, not one to a group; what to wait for, if anything."""
+    try:
+        return direct.send_to_uid(gateway, push.to, push.text, wait=wait)
+    except GatewayError as error:
+        _complain(push, error)
+        return None
 
 
 def _look(push: Push, sent: asyncio.Future[int | None]) -> bool:

@@ -91,7 +91,7 @@ class Waiting:
             GatewayError: the gateways cannot be asked.
             StoreError: the database refused.
         """
-        connected = {agent.uid: agent for agent in await self._servicer.agents.connected(site_id)}
+        connected = await self._servicer.agents.connected(site_id)
         if not connected:
             return
         free = await self._servicer.database.read(lambda c: agents.accepting(c, connected))

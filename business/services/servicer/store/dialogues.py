@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, bindparam, desc, func, insert, select, update
 
-from . import conversations, enquiries
+from . import conversations
 from .conversations import Conversation
+from .enquiries import Enquiries
 from .prepared import Prepared
 from .tables import dialogue as table
 from .tables import sent
@@ -141,16 +142,15 @@ def add(
     conversation.servicer_id = servicer_id or conversation.servicer_id
     if side is Side.CUSTOMER and not servicer_id:
         conversation.waiting_id = conversation.waiting_id or conversation.last_id
-    enquiries.said(
+    asked = Enquiries(site_id, member_id, conversation)
+    asked.said(
         connection,
-        site_id,
-        member_id,
-        conversation,
         row["add_time"],
         servicer_id,
         is_customer=side is Side.CUSTOMER,
         is_automatic=automatic,
     )
+    asked.store(connection)
     conversations.save(connection, conversation)
     row["id"] = conversation.last_id
     return to_json(row)

@@ -97,13 +97,6 @@ class Enquiries:
         """
         since = self._course.enquiry_since
         step = follow(self._course, time, is_customer=is_customer, is_automatic=is_automatic)
-        self.take(connection, step, since, time, servicer_id)
-
-    def take(
-        self, connection: Connection, step: Step, since: int, time: int, servicer_id: int
-    ) -> None:
-        """As ``said``, of a message of which it is known what it does; ``since``: when the first
-        enquiry began that was not answered before it."""
         if step is Step.BEGINS:
             self._begun.append(
                 {
@@ -127,26 +120,6 @@ class Enquiries:
         if self._begun:
             connection.execute(insert(table), self._begun)
             self._begun = []
-
-
-def said(
-    connection: Connection,
-    site_id: int,
-    member_id: int,
-    course: Course,
-    time: int,
-    servicer_id: int,
-    *,
-    is_customer: bool,
-    is_automatic: bool,
-) -> None:
-    """A message comes in a locked conversation; ``course`` must be stored afterwards."""
-    since = course.enquiry_since
-    step = follow(course, time, is_customer=is_customer, is_automatic=is_automatic)
-    if step is not Step.NOTHING:
-        enquiries = Enquiries(site_id, member_id, course)
-        enquiries.take(connection, step, since, time, servicer_id)
-        enquiries.store(connection)
 
 
 def rebuild(connection: Connection, site_id: int, member_id: int, course: Course) -> None:

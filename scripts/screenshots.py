@@ -71,8 +71,11 @@ CHARTS = 4
 DAYS = 30
 """How long the shop has been there."""
 
-LOADED = """() => [...document.images].every(
-    (image) => image.complete || image.getBoundingClientRect().top > innerHeight)"""
+LOADED = """() => [...document.images].every((image) => {
+    const { top, bottom, left, right } = image.getBoundingClientRect();
+    const isInSight = top < innerHeight && bottom > 0 && left < innerWidth && right > 0;
+    return image.complete || !isInSight;
+})"""
 """Whether the pictures in sight are there."""
 
 DAY = 86400

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, overload
 
 from sqlalchemy import Connection
 
@@ -20,7 +20,9 @@ from .store import conversations, dialogues, pairs, replies
 from .store.agents import Agent
 from .store.conversations import Conversation
 from .store.dialogues import PUSH_TYPES, Content, ContentType, Side, Stored
+from .store.memory import keep, recall
 from .store.pairs import Card, Known, Row
+from .store.writer import Key
 
 if TYPE_CHECKING:
     from .service import Servicer
@@ -101,12 +103,11 @@ class Say:
         site_id, member_id = self.site.site_id, self.card.member_id
         now = self.now.timestamp()
         sender = f"m{member_id}"
-        conversation = conversations.lock(connection, site_id, member_id, now)
+        conversation, known = _look(connection, self.key, now)
         if self.own_id and (before := dialogues.find_sent(connection, sender, self.own_id)):
             return Sent.before(before)
-        known = pairs.of_conversation(connection, site_id, member_id)
         chosen = choose(connection, conversation, known, self.agents, self.preferred)
-        pair = next((pair for pair in known if pair.servicer_id == chosen), None)
+        pair = _of(known, chosen)
         if chosen and self.client_ids is None:
             if pair is None or not pair.is_online or not pair.is_agent_online:
                 return None
@@ -135,6 +136,8 @@ class Say:
                 pushes += self._reply(connection, conversation, reply, chosen, to)
         if self.own_id:
             dialogues.note_sent(connection, sender, self.own_id, row["id"], bool(chosen), now)
+        if not chosen or not _are_apart(pair, self.client_ids):
+            keep(connection, self.key, (conversation, known))
         return sent
 
     def _reply(
@@ -193,9 +196,8 @@ class Say:
         """Connect the pair where it is not, and hand over what has waited; who is to be told."""
         pushes = []
         waiting = hand_over(connection, conversation, self.site, self.card.member_id, chosen)
-        client_id = next(iter(self.client_ids or ()), "")
         pair = None if known is None else known.row
-        if pair is None or (client_id and not pair["online"]):
+        if pair is None or _are_apart(known, self.client_ids):
             last = dialogues.last(connection, self.site.site_id, self.card.member_id)
             row = pairs.connect(
                 connection,
@@ -203,7 +205,7 @@ class Say:
                 self.card,
                 site_id=self.site.site_id,
                 servicer_id=chosen,
-                client_id=client_id,
+                client_id=next(iter(self.client_ids or ()), ""),
                 now=now,
             )
             pushes.append(Push(agent_uid(chosen), frame("connect", arrival(row, last))))
@@ -242,26 +244,27 @@ class Answer:
         site_id, member_id = self.agent.site_id, self.card.member_id
         now = self.now.timestamp()
         sender = f"a{self.agent.uid}"
-        conversation = conversations.lock(connection, site_id, member_id, now, make=self.is_known)
-        if conversation is None:
+        found = _look(connection, self.key, now, make=self.is_known)
+        if found is None:
             if self.client_ids is None:
                 return None
             raise Refused(NOBODY)
+        conversation, known = found
         if self.own_id and (before := dialogues.find_sent(connection, sender, self.own_id)):
             return Sent.before(before)
-        pair = pairs.find(connection, self.agent.uid, member_id)
-        if self.client_ids is None and not _is_online(pair):
+        pair = _of(known, self.agent.uid)
+        is_online = pair is not None and pair.is_online
+        if self.client_ids is None and not is_online:
             return None
         conversation.name(self.card)
-        client_id = next(iter(self.client_ids or ()), "")
-        if pair is None or (client_id and not pair["online"]):
+        if _are_apart(pair, self.client_ids):
             pairs.connect(
                 connection,
-                pair,
+                None if pair is None else pair.row,
                 self.card,
                 site_id=site_id,
                 servicer_id=self.agent.uid,
-                client_id=client_id,
+                client_id=next(iter(self.client_ids or ()), ""),
                 now=now,
             )
         # Whoever answers has read it; who has a socket has got it long before.
@@ -276,20 +279,47 @@ class Answer:
             side=Side.AGENT,
             now=self.now,
         )
-        reached = bool(self.client_ids) or _is_online(pair)
+        reached = bool(self.client_ids) or is_online
         data = {**row, "nickname": self.agent.nickname, "avatar": self.agent.avatar}
         push = Push(
             customer_uid(member_id), frame(PUSH_TYPES[self.content.type], data), counts=True
         )
         if self.own_id:
             dialogues.note_sent(connection, sender, self.own_id, row["id"], reached, now)
+        if not _are_apart(pair, self.client_ids):
+            keep(connection, self.key, (conversation, known))
         # Pushed whether anybody was there or not: somebody may have come before the commit, and
         # then read all that was stored before this.
         return Sent.of(row, reached, [push])
 
 
-def _is_online(pair: Row | None) -> bool:
-    return pair is not None and bool(pair["online"])
+_Course = tuple[Conversation, list[Known]]
+"""A locked conversation, and its pairs."""
+
+
+@overload
+def _look(connection: Connection, key: Key, now: float) -> _Course: ...
+@overload
+def _look(connection: Connection, key: Key, now: float, *, make: bool) -> _Course | None: ...
+def _look(connection: Connection, key: Key, now: float, *, make: bool = True) -> _Course | None:
+    """Lock a conversation, as ``conversations.lock``."""
+    kept: _Course | None = recall(connection, key)
+    if kept is not None:
+        return kept
+    member_id, site_id = key
+    conversation = conversations.lock(connection, site_id, member_id, now, make=make)
+    if conversation is None:
+        return None
+    return conversation, pairs.of_conversation(connection, site_id, member_id)
+
+
+def _of(known: Iterable[Known], servicer_id: int) -> Known | None:
+    return next((pair for pair in known if pair.servicer_id == servicer_id), None)
+
+
+def _are_apart(pair: Known | None, client_ids: Collection[str] | None) -> bool:
+    """Whether the pair must be connected first, with the member's sockets, if they are known."""
+    return pair is None or (bool(client_ids) and not pair.is_online)
 
 
 def arrival(row: Row, last: Row | None) -> dict[str, Any]:

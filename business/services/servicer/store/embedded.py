@@ -29,6 +29,7 @@ from shared.setting_names import refuse
 
 from .backend import Outcome, Unit
 from .errors import translate
+from .memory import Memory
 from .schema import upgrade
 
 log = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ class Embedded:
         self._readers: Engine | None = None
         self._engine: Engine | None = None
         self._connection: Connection | None = None
+        self._memory: Memory | None = None
         self._since_checkpoint = 0
         self._checkpoint: asyncio.Future[None] | None = None
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
@@ -156,19 +158,26 @@ class Embedded:
         try:
             if self._connection is None:
                 self._connection = self._engine.connect()
-            connection = self._connection
+                self._memory = Memory(self._connection)
+            connection, memory = self._connection, self._memory
+            assert memory is not None  # noqa: S101 - made with the connection
             driver = _driver_of(connection)
             try:
                 driver.execute("BEGIN IMMEDIATE")
                 try:
-                    outcomes = _run_all(connection, units)
+                    memory.begin(driver.execute("PRAGMA data_version").fetchone()[0])
+                    outcomes = _run_all(connection, memory, units)
                 except _UnitFailed:
                     # Seldom: savepoints cost as much as the statements of a unit.
                     driver.rollback()
+                    memory.forget()
                     driver.execute("BEGIN IMMEDIATE")
-                    outcomes = _run_each(connection, units)
+                    outcomes = _run_each(connection, memory, units)
                 driver.commit()
                 return outcomes
+            except BaseException:
+                memory.forget()
+                raise
             finally:
                 driver.rollback()  # what has failed
                 connection.rollback()  # SQLAlchemy has begun to count where a unit has used it
@@ -194,17 +203,17 @@ def _note(checkpoint: asyncio.Future[None]) -> None:
         log.warning("checkpoint: %s", error)
 
 
-def _run_all(connection: Connection, units: Sequence[Unit]) -> list[Outcome]:
+def _run_all(connection: Connection, memory: Memory, units: Sequence[Unit]) -> list[Outcome]:
     outcomes: list[Outcome] = []
     for unit in units:
         try:
-            outcomes.append((True, unit(connection)))
+            outcomes.append((True, memory.run(unit, connection)))
         except Exception as error:
             raise _UnitFailed from error
     return outcomes
 
 
-def _run_each(connection: Connection, units: Sequence[Unit]) -> list[Outcome]:
+def _run_each(connection: Connection, memory: Memory, units: Sequence[Unit]) -> list[Outcome]:
     """Each in a savepoint."""
     driver = _driver_of(connection)
     outcomes: list[Outcome] = []
@@ -221,6 +230,7 @@ def _run_each(connection: Connection, units: Sequence[Unit]) -> list[Outcome]:
             outcomes.append((False, known))
         else:
             outcomes.append((True, result))
+        memory.forget()
         driver.execute("RELEASE unit")
     return outcomes
 

@@ -11,11 +11,14 @@ import gc
 import logging
 from typing import Any
 
+import zmq
+
 from gateway_client import GatewayClient
 from shared.child import Child
 from shared.errors import RegisterUnreachable, SecretRefused
 from shared.pool import Pool
 from shared.protocol import Kind
+from shared.scheduling import run_behind
 
 from . import push_api
 from .blocking import Blocking
@@ -96,6 +99,11 @@ class Business:
         app = make_application(self.services, self._settings, self._http_stats)
         push_api.setup(app, self.pool, self._settings)
         await self._connect()
+        # Hooks and requests are computed behind what is passed on, so that on a busy processor a
+        # message is at its reader's sooner. ZeroMQ's thread, which starts with its first socket,
+        # must not be.
+        self.pool.context.socket(zmq.PAIR).close()
+        run_behind()
         for service in self.services:
             await self._call(service, "on_worker_start")
             self._started.append(service)

@@ -17,7 +17,6 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -31,6 +30,7 @@ from .backend import Outcome, Unit
 from .errors import translate
 from .memory import Memory
 from .schema import upgrade
+from .threads import Threads
 
 log = logging.getLogger(__name__)
 
@@ -78,8 +78,8 @@ class Embedded:
         self._memory: Memory | None = None
         self._since_checkpoint = 0
         self._checkpoint: asyncio.Future[None] | None = None
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
-        self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
+        self._writing = Threads(1, "store-writer")
+        self._reading = Threads(READERS, "store-reader")
 
     async def open(self) -> None:
         """Make the file where there is none, bring its schema up to date, and be ready."""
@@ -101,29 +101,28 @@ class Embedded:
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run a function that only reads, in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._reading, self._read, query)
+        return await self._reading.run(self._read, query)
 
     def commit(self, units: Sequence[Unit]) -> asyncio.Future[list[Outcome]]:
         """Run units in one transaction, in the thread."""
-        loop = asyncio.get_running_loop()
         self._since_checkpoint += len(units)
         if self._since_checkpoint >= CHECKPOINT_UNITS and (
             self._checkpoint is None or self._checkpoint.done()
         ):
             self._since_checkpoint = 0
-            self._checkpoint = loop.run_in_executor(self._reading, self._read, _checkpoint)
+            self._checkpoint = self._reading.run(self._read, _checkpoint)
             self._checkpoint.add_done_callback(_note)
-        return loop.run_in_executor(self._executor, self._commit, units)
+        return self._writing.run(self._commit, units)
 
     async def close(self) -> None:
         """Let the threads and the connections go."""
         if self._checkpoint is not None:
             await asyncio.wait((self._checkpoint,))
         if self._connection is not None:
-            await asyncio.get_running_loop().run_in_executor(self._executor, self._connection.close)
+            await self._writing.run(Connection.close, self._connection)
             self._connection = None
-        self._executor.shutdown(wait=False)
-        self._reading.shutdown(wait=False)
+        self._writing.close()
+        self._reading.close()
         if self._readers is not None:
             self._readers.dispose()
         if self._engine is not None:
@@ -180,7 +179,8 @@ class Embedded:
                 raise
             finally:
                 driver.rollback()  # what has failed
-                connection.rollback()  # SQLAlchemy has begun to count where a unit has used it
+                if connection.in_transaction():  # where a unit has used SQLAlchemy
+                    connection.rollback()
         except (SQLAlchemyError, sqlite3.Error) as error:
             raise translate(error) from error
 

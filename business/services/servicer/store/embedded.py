@@ -77,7 +77,7 @@ class Embedded:
         self._connection: Connection | None = None
         self._memory: Memory | None = None
         self._since_checkpoint = 0
-        self._checkpoint: asyncio.Future[None] | None = None
+        self._checkpoint: asyncio.Task[None] | None = None
         self._writing = Threads(1, "store-writer")
         self._reading = Threads(READERS, "store-reader")
 
@@ -110,8 +110,7 @@ class Embedded:
             self._checkpoint is None or self._checkpoint.done()
         ):
             self._since_checkpoint = 0
-            self._checkpoint = self._reading.run(self._read, _checkpoint)
-            self._checkpoint.add_done_callback(_note)
+            self._checkpoint = asyncio.create_task(self._empty_log())
         return self._writing.run(self._commit, units)
 
     async def close(self) -> None:
@@ -127,6 +126,16 @@ class Embedded:
             self._readers.dispose()
         if self._engine is not None:
             self._engine.dispose()
+
+    async def _empty_log(self) -> None:
+        """Move what is in the log to its place: nearly all of it beside the commits, then what they
+        have added meanwhile between two of them, so that the log begins anew."""
+        try:
+            await self._reading.run(self._read, _checkpoint)
+            if self._connection is not None:
+                await self._writing.run(_checkpoint, self._connection)
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            log.warning("checkpoint: %s", error)
 
     # In a thread
 
@@ -196,11 +205,6 @@ def _driver_of(connection: Connection) -> sqlite3.Connection:
 def _checkpoint(connection: Connection) -> None:
     # As far as it goes without waiting for anybody.
     _driver_of(connection).execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-
-
-def _note(checkpoint: asyncio.Future[None]) -> None:
-    if not checkpoint.cancelled() and (error := checkpoint.exception()) is not None:
-        log.warning("checkpoint: %s", error)
 
 
 def _run_all(connection: Connection, memory: Memory, units: Sequence[Unit]) -> list[Outcome]:

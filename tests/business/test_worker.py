@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -36,6 +37,12 @@ def client_of(stack: Stack, service: str) -> GatewayClient:
     return GatewayClient(stack.register, secret=stack.secret, service=service)
 
 
+def threads_of(pid: int, name: str) -> list[int]:
+    """The threads of a process whose names begin so."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(t.name) for t in tasks if (t / "comm").read_text().startswith(name)]
+
+
 class TestLife:
     """Start in any order, stop in the right one."""
 
@@ -55,6 +62,24 @@ class TestLife:
                 await client.recv_json()
                 await client.send("x")
                 assert (await client.recv_json())["echo"] == "x"
+
+    @pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="this system has no such policy")
+    async def test_what_is_passed_on_runs_first(self, bench: Bench) -> None:
+        """Hooks do not interrupt the thread that passes messages on, nor the gateway; whether
+        there is a gateway when the process starts or not."""
+        bench.write("talk", ECHO)
+        stack = bench.stack()
+        async with stack.nothing_started():
+            await stack.start_business()
+            await stack.start_gateway()
+            async with connect(stack.ws_url) as client:
+                await client.recv_json()
+            (business,), (gateway,) = stack.pids("business"), stack.pids("gateway")
+            assert os.sched_getscheduler(business) == os.SCHED_BATCH
+            assert os.sched_getscheduler(gateway) == os.SCHED_OTHER
+            passing = threads_of(business, "ZMQbg/IO")
+            assert passing
+            assert {os.sched_getscheduler(thread) for thread in passing} == {os.SCHED_OTHER}
 
     async def test_start_and_stop_hooks_embrace_everything_else(self, bench: Bench) -> None:
         """Including hooks that run while the process is told to stop: they are finished."""

@@ -14,6 +14,7 @@ from .limits import Window
 from .push import Push, agent_uid, customer_uid, frame
 from .store import conversations, dialogues, pairs
 from .store.dialogues import Content, ContentType, Side
+from .store.memory import spare
 
 if TYPE_CHECKING:
     from .service import Servicer
@@ -64,6 +65,7 @@ class Signals:
 
         def unit(connection: Connection) -> tuple[int, list[Push]]:
             count, last_id = dialogues.mark_read(connection, site_id, member_id, other)
+            spare(connection)  # of messages nothing is kept
             if not count:
                 return 0, []
             agents = {servicer_id, *pairs.agents_of(connection, site_id, member_id)} - {0}

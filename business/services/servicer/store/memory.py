@@ -4,8 +4,8 @@ Most messages belong to conversations in which somebody has just spoken. What a 
 database has found out about one, and has left it like, is still true for the next one, as long as
 nobody else has written: other processes and connections, of which SQLite tells (``data_version``),
 and other units of this process, after each of which all is forgotten, unless it says what it has
-changed (``keep``). Reading it again takes a third of the time of a message. A server's database has
-no such memory: there others write at any time.
+changed (``keep``, ``spare``). To read it again would take a good part of the time of a message. A
+server's database has no such memory: there others write at any time.
 """
 
 from __future__ import annotations
@@ -36,6 +36,13 @@ def keep(connection: Connection, key: Hashable, value: Any) -> None:
     memory: Memory | None = connection.info.get(_NAME)
     if memory is not None:
         memory.keep(key, value)
+
+
+def spare(connection: Connection) -> None:
+    """Forget nothing: called by a unit that has changed nothing that is kept."""
+    memory: Memory | None = connection.info.get(_NAME)
+    if memory is not None:
+        memory.spare()
 
 
 class Memory:
@@ -74,6 +81,10 @@ class Memory:
         if len(self.kept) >= MAX_KEPT:
             self.kept.clear()
         self.kept[key] = value
+        self._is_told = True
+
+    def spare(self) -> None:
+        """See the function of this name."""
         self._is_told = True
 
     def forget(self) -> None:

@@ -30,13 +30,11 @@ class Threads:
     Args:
         count: how many threads; each is started when the first function comes.
         name: of the threads.
-        prepare: is called in each thread first.
     """
 
-    def __init__(self, count: int, name: str, prepare: Callable[[], None] | None = None) -> None:
+    def __init__(self, count: int, name: str) -> None:
         self._count = count
         self._name = name
-        self._prepare = prepare
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
 
@@ -63,8 +61,6 @@ class Threads:
             self._threads.append(thread)
 
     def _work(self) -> None:
-        if self._prepare is not None:
-            self._prepare()
         while (job := self._jobs.get()) is not None:
             result = error = None
             try:

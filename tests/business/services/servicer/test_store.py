@@ -209,6 +209,25 @@ async def test_the_log_is_moved_beside_the_commits(
     assert len(await embedded.read(subjects)) == 60
 
 
+async def test_the_log_does_not_grow_while_others_write(
+    embedded: Database, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It begins anew when all of it has been moved, which commits never leave time for."""
+    monkeypatch.setattr(embedded_module, "CHECKPOINT_UNITS", 20)
+
+    def sizes() -> tuple[int, int]:
+        return path.with_name(f"{path.name}-wal").stat().st_size, path.stat().st_size
+
+    async def speak(number: int) -> None:
+        for i in range(100):
+            await embedded.write(unit(f"{number} {i} {'x' * 1000}"))
+
+    await asyncio.gather(*(speak(number) for number in range(10)))
+    assert len(await embedded.read(subjects)) == 1000
+    log, stored = sizes()
+    assert log < stored
+
+
 async def test_migrations_make_what_the_tables_say(database: Database) -> None:
     """Tables, columns and indexes."""
 

@@ -1,0 +1,107 @@
+"""Threads that run functions for an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+from business.services.servicer.store.threads import Threads
+from tests.support.timing import eventually, within
+
+
+@pytest.fixture
+def one() -> Iterator[Threads]:
+    threads = Threads(1, "kefu-test")
+    yield threads
+    threads.close()
+
+
+def running() -> list[str]:
+    return [t.name for t in threading.enumerate() if t.name.startswith("kefu-test")]
+
+
+async def test_results_and_errors_arrive(one: Threads) -> None:
+    def fail(text: str) -> None:
+        raise ValueError(text)
+
+    assert await within(one.run(len, "four")) == 4
+    with pytest.raises(ValueError, match="why"):
+        await within(one.run(fail, "why"))
+    assert await within(one.run(len, "three")) == 5
+
+
+async def test_one_thread_keeps_the_order(one: Threads) -> None:
+    seen: list[int] = []
+    await within(asyncio.gather(*(one.run(seen.append, n) for n in range(100))))
+    assert seen == list(range(100))
+    assert running() == ["kefu-test-0"]
+
+
+async def test_several_run_at_the_same_time() -> None:
+    threads = Threads(3, "kefu-test")
+    meet = threading.Barrier(3, timeout=10)
+    try:
+        await within(asyncio.gather(*(threads.run(lambda _: meet.wait(), None) for _ in range(3))))
+    finally:
+        threads.close()
+    await eventually(lambda: not running())
+
+
+async def test_nobody_waits_any_more(one: Threads) -> None:
+    """The caller has been cancelled: the function runs, and the next one too."""
+    go, ran = threading.Event(), threading.Event()
+    holding = one.run(lambda _: go.wait(10), None)
+    waiting = one.run(lambda _: ran.set(), None)
+    waiting.cancel()
+    go.set()
+    assert await within(holding)
+    assert await within(one.run(lambda _: ran.is_set(), None))
+    assert waiting.cancelled()
+
+
+def test_the_loop_is_closed_meanwhile() -> None:
+    """What still runs then tells nobody, and the thread lives on for another loop."""
+    threads = Threads(1, "kefu-test")
+    go = threading.Event()
+
+    async def begin() -> None:
+        threads.run(lambda _: go.wait(10), None)
+
+    async def again() -> int:
+        return await within(threads.run(len, "four"))
+
+    asyncio.run(begin())
+    go.set()
+    assert asyncio.run(again()) == 4
+    threads.close()
+
+
+async def test_nothing_is_kept_alive(one: Threads) -> None:
+    class Thing:
+        pass
+
+    thing = Thing()
+    kept = weakref.ref(thing)
+    assert await within(one.run(lambda given: type(given).__name__, thing)) == "Thing"
+    del thing
+
+    def is_gone() -> bool:
+        gc.collect()
+        return kept() is None
+
+    await eventually(is_gone)
+
+
+async def test_threads_start_when_needed_and_end() -> None:
+    threads = Threads(2, "kefu-test")
+    assert not running()
+    await within(threads.run(len, ""))
+    assert sorted(running()) == ["kefu-test-0", "kefu-test-1"]
+    threads.close()
+    threads.close()
+    await eventually(lambda: not running())

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 DEFAULT_LIMIT = 1000
 """Connections listed per process."""
 
+LAST_ANSWERS = 1.0
+"""Seconds that commands have at the end to answer what became of them."""
+
 
 class CommandServer:
     """Answers the commands of the start scripts.
@@ -36,7 +39,7 @@ class CommandServer:
         self._run_dir = run_dir
         self._stopping: list[control.Channel] = []
         self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[control.Message]] = set()
+        self._answering: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Listen."""
@@ -44,7 +47,12 @@ class CommandServer:
         self._server = await asyncio.start_unix_server(self._serve, sock=sock)
 
     async def close(self) -> None:
-        """Tell those who wait for the stop that it is done, and listen no more."""
+        """Tell those who wait for the stop that it is done, and listen no more.
+
+        A command may be the reason for the end, a ``restart`` that failed: it is answered first.
+        """
+        if self._answering:
+            await asyncio.wait(self._answering, timeout=LAST_ANSWERS)
         for channel in self._stopping:
             channel.send({"stopped": True})
             await channel.flush()
@@ -61,10 +69,12 @@ class CommandServer:
             self._supervisor.end(now=bool(message.get("now")))
             return
         # A task of its own: who asks may go away, what it asked for goes on.
-        task = asyncio.create_task(self._execute(message))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        channel.send(await asyncio.shield(task))
+        task = asyncio.create_task(self._answer(channel, message))
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+
+    async def _answer(self, channel: control.Channel, message: control.Message) -> None:
+        channel.send(await self._execute(message))
         await channel.flush()
         channel.close()
 

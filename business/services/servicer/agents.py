@@ -13,6 +13,7 @@ from shared.errors import GatewayError
 from .capabilities import Capability
 from .customers import BAD_SOCKET, CLOSED
 from .envelope import Refused
+from .presence import confirm
 from .push import Frame, Push, agent_uid, frame
 from .sockets import Socket
 from .store import agents as store
@@ -101,6 +102,8 @@ class Agents:
                 store.leave(connection, agent.uid, servicer.now())
 
         await servicer.database.write(unit)
+        if staying:
+            confirm(servicer, agent_uid(agent.uid), staying[-1])
 
         async def end() -> None:
             for socket in ending:
@@ -210,23 +213,28 @@ class Agents:
 
     async def closed(self, client_id: str, servicer_id: int) -> None:
         """A socket is gone, or no longer this agent's; another takes its place. Idempotent."""
+        uid = agent_uid(servicer_id)
         try:
-            found = await self._servicer.sockets.ids([agent_uid(servicer_id)])
+            found = await self._servicer.sockets.ids([uid])
         except GatewayError:
             found = {}
-        others = [one for one in found.get(agent_uid(servicer_id), []) if one != client_id]
+        others = [one for one in found.get(uid, []) if one != client_id]
         other = others[-1] if others else ""
         now = self._servicer.now()
-        await self._servicer.database.write(
+        is_named = await self._servicer.database.write(
             lambda connection: store.replace(connection, client_id, other, now)
         )
+        if is_named and other:
+            confirm(self._servicer, uid, other)
 
     async def returned(self, servicer_id: int, client_id: str) -> None:
         """A socket was there all the time: the agent is online by it, if by none."""
         now = self._servicer.now()
-        await self._servicer.database.write(
+        is_named = await self._servicer.database.write(
             lambda connection: store.arrive_if_gone(connection, servicer_id, client_id, now)
         )
+        if is_named:
+            confirm(self._servicer, agent_uid(servicer_id), client_id)
 
 
 def _bound(socket: Socket) -> float:

@@ -2,7 +2,8 @@
 
 ``servicer_member.online`` follows the sockets: a row names the socket that it is online by, and a
 close touches only rows with the closed id. A ``bind`` first writes the row, then gives the socket
-its uid, and takes the row back if the socket is gone, so that no order of events leaves a ghost.
+its uid, and takes the row back if the socket is gone; whoever writes a row by a socket that was
+there a moment before looks at it again (``confirm``). So no order of events leaves a ghost.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from .capabilities import Capability
 from .envelope import Refused
 from .handover import hand_over
 from .messages import arrival, taken
+from .presence import confirm
 from .push import Frame, Push, agent_uid, customer_uid, frame
 from .shop.interface import Site
 from .sockets import Socket
@@ -191,6 +193,7 @@ class Customers:
         key = (member_id, agent.site_id)
         is_new = await self._servicer.database.write(unit, key=key)
         if is_new:
+            confirm(self._servicer, uid, ids[-1])
             await self._servicer.pusher.send([taken(agent, member_id, agent.site_id)])
         return is_new
 
@@ -229,17 +232,19 @@ class Customers:
         def unit(connection: Connection) -> list[int]:
             now = servicer.now()
             left = []
-            for row, *_ in pairs.of_conversation(connection, site_id, member_id):
-                if not row["online"] or row["client_id"] in {s.client_id for s in staying}:
-                    continue
+            for pair in pairs.of_conversation(connection, site_id, member_id):
+                row = pair.row
                 if staying:
-                    pairs.move(connection, row["id"], staying[-1].client_id)
-                    continue
-                pairs.leave(connection, row["id"], now, due=0)
-                left.append(row["servicer_id"])
+                    if pair.is_online and row["client_id"] not in {s.client_id for s in staying}:
+                        pairs.move(connection, row["id"], staying[-1].client_id)
+                elif pair.is_online or pair.is_expected:  # whose page may have closed the socket
+                    pairs.leave(connection, row["id"], now, due=0)
+                    left.append(row["servicer_id"])
             return left
 
         left = await servicer.database.write(unit, key=(member_id, site_id))
+        if staying:
+            confirm(servicer, customer_uid(member_id), staying[-1].client_id)
         gone = frame("disconnect", {"member_id": member_id})
         to = [agent_uid(servicer_id) for servicer_id in left if servicer_id != closed_by]
         pushes = [Push(to, gone)] if to else []
@@ -270,19 +275,23 @@ class Customers:
         now = self._servicer.now()
         due = int((now + self._delay) * 1000)
 
-        def unit(connection: Connection) -> bool:
-            is_lost = False
+        def unit(connection: Connection) -> tuple[bool, set[str]]:
+            is_lost, named = False, set()
             for row in pairs.of_client(connection, client_id):
                 ids = [s.client_id for s in others if s.bound_at(row["shop_id"])]
                 if ids:
                     pairs.move(connection, row["id"], ids[-1])
+                    named.add(ids[-1])
                 else:
                     pairs.leave(connection, row["id"], now, due)
                     is_lost = True
-            return is_lost
+            return is_lost, named
 
-        if await self._servicer.database.write(unit, key=(member_id, 0)):
+        is_lost, named = await self._servicer.database.write(unit, key=(member_id, 0))
+        if is_lost:
             self._look_at(due)
+        for other in named:
+            confirm(self._servicer, customer_uid(member_id), other)
 
     # Telling the agents
 
@@ -325,7 +334,8 @@ class Customers:
         card = await self._servicer.card(member_id)
         now = self._servicer.now()
 
-        def unit(connection: Connection) -> None:
+        def unit(connection: Connection) -> bool:
+            is_named = False
             for site_id in sites:
                 conversation = conversations.lock(connection, site_id, member_id, now)
                 known = [row for row, *_ in pairs.of_conversation(connection, site_id, member_id)]
@@ -340,8 +350,11 @@ class Customers:
                         client_id=socket.client_id,
                         now=now,
                     )
+                    is_named = True
+            return is_named
 
-        await self._servicer.database.write(unit, key=(member_id, 0))
+        if await self._servicer.database.write(unit, key=(member_id, 0)):
+            confirm(self._servicer, customer_uid(member_id), socket.client_id)
 
 
 def describe(agent: Agent) -> dict[str, Any]:

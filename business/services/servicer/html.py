@@ -66,7 +66,8 @@ class Sanitizer:
         if _PLAIN.fullmatch(html):
             return html if html.strip(_BLANK) else ""
         lines = _LINE.sub(lambda found: "<br>" if found.start() else "", html)
-        clean = self._fragment.clean(lines).strip()
+        # An image without a source is one that must not be shown.
+        clean = self._fragment.clean(lines).replace("<img>", "").strip()
         return "" if self._is_empty(clean) else clean
 
     def escaped(self, text: str) -> str:

@@ -14,6 +14,7 @@ from shared.errors import GatewayError
 from .assignment import choose
 from .envelope import Refused
 from .handover import hand_over
+from .presence import confirm
 from .push import Push, Sending, agent_uid, customer_uid, frame
 from .shop.interface import Site
 from .store import conversations, dialogues, pairs, replies
@@ -245,13 +246,14 @@ class Answer:
         now = self.now.timestamp()
         sender = f"a{self.agent.uid}"
         found = _look(connection, self.key, now, make=self.is_known)
+        # A visitor's may be a member's by now, and what was said there was said.
+        if self.own_id and (before := dialogues.find_sent(connection, sender, self.own_id)):
+            return Sent.before(before)
         if found is None:
             if self.client_ids is None:
                 return None
             raise Refused(NOBODY)
         conversation, known = found
-        if self.own_id and (before := dialogues.find_sent(connection, sender, self.own_id)):
-            return Sent.before(before)
         pair = _of(known, self.agent.uid)
         is_online = pair is not None and pair.is_online
         if self.client_ids is None and not is_online:
@@ -430,6 +432,9 @@ class Messages:
             await self._ask(unit)
             sent = await write(unit.run, push, key=unit.key)
             assert sent is not None  # noqa: S101 - it knows
+            if unit.client_ids:
+                uid = customer_uid(unit.card.member_id)
+                confirm(self._servicer, uid, next(iter(unit.client_ids)))
         if wait and pushed is not None:
             await pusher.settle(pushed)
             if pushed.done():

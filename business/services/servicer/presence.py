@@ -50,6 +50,20 @@ async def repair(servicer: Servicer, prefix: str, clients: Sequence[OnlineClient
     await _run(work)
 
 
+def confirm(servicer: Servicer, uid: str, client_id: str) -> None:
+    """A row has been written online by a socket that was there when the gateways were asked.
+
+    Where it has closed meanwhile, its ``on_close`` may have come first and found no row that names
+    it. So it is looked at once more, in the background, and is closed again if need be.
+    """
+
+    async def look() -> None:
+        if not await _is_any_open(servicer, [client_id]):
+            await servicer.closed(client_id, uid)
+
+    servicer.pusher.run(look())
+
+
 async def sweep(servicer: Servicer) -> None:
     """Find gateways that are gone for good, with nobody left to tell. Idempotent.
 

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from .handover import hand_over
 from .messages import arrival, taken
+from .presence import confirm
 from .push import Push, agent_uid, customer_uid, frame
 from .shop.interface import Site
 from .store import agents, conversations, dialogues, pairs
@@ -134,7 +135,7 @@ class Waiting:
                     card,
                     site_id=site_id,
                     servicer_id=agent.uid,
-                    client_id=next(iter(client_ids), ""),
+                    client_id=client_ids[0] if client_ids else "",
                     now=now,
                 )
             last = dialogues.last(connection, site_id, member_id)
@@ -142,7 +143,11 @@ class Waiting:
             return [*pushes, taken(agent, member_id, site_id)] if client_ids else pushes
 
         pushes = await servicer.database.write(unit, self._push, key=(member_id, site_id))
-        return pushes is not None
+        if pushes is None:
+            return False
+        if client_ids:
+            confirm(servicer, customer_uid(member_id), client_ids[0])
+        return True
 
     def _push(self, pushes: list[Push] | None) -> None:
         self._servicer.pusher.start(pushes or [])

@@ -205,10 +205,10 @@ def arrive(connection: Connection, uid: int, client_id: str, now: float) -> None
     _set(connection, servicer.c.user_id == uid, 1, client_id, now)
 
 
-def arrive_if_gone(connection: Connection, uid: int, client_id: str, now: float) -> None:
-    """The agent is connected by this socket, unless by another already."""
+def arrive_if_gone(connection: Connection, uid: int, client_id: str, now: float) -> bool:
+    """The agent is connected by this socket, unless by another already, which makes it false."""
     where = (servicer.c.user_id == uid) & (servicer.c.online == 0)
-    _set(connection, where, 1, client_id, now)
+    return _set(connection, where, 1, client_id, now)
 
 
 def leave(connection: Connection, uid: int, now: float) -> None:

@@ -91,6 +91,26 @@ async def test_the_same_browser_forces_nobody_out(own_desk: Desk) -> None:
     assert len(own_desk.rows("SELECT id FROM servicer_session")) == 1
 
 
+async def test_another_agent_in_the_same_browser(own_desk: Desk) -> None:
+    """The first one's login ends: nobody is given to a page that would answer as somebody else."""
+    async with own_desk.agent("alice") as alice, own_desk.customer() as customer:
+        await customer.bind()
+        await alice.receive("connect")
+        async with own_desk.agent("bob", browser=alice.browser) as bob:
+            await own_desk.until(
+                lambda: own_desk.rows(
+                    "SELECT 1 FROM servicer WHERE user_id = ? AND online = 0", alice.uid
+                )
+            )
+            counted = await customer.call("hasServicers", site_id=1)
+            assert counted["data"]["online_count"] == 1
+            await customer.call("say", message="hello", servicer_id=alice.uid)
+            await bob.receive("connect")
+            assert (await bob.receive("string"))["servicer_id"] == bob.uid
+            await alice.nothing()
+    assert len(own_desk.rows("SELECT id FROM servicer_session")) == 1
+
+
 async def test_logging_out(own_desk: Desk) -> None:
     """The session ends, and its sockets get nothing any more."""
     async with own_desk.agent("alice") as alice, own_desk.customer() as customer:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,6 +43,64 @@ async def test_a_lost_customer_who_returns_is_not_reported(own_desk: Desk) -> No
             await alice.receive("connect")
             assert (await own_desk.online(second, 1))["client_id"] == second.client_id
             await alice.nothing(1.0)
+
+
+async def test_who_says_goodbye_is_not_waited_for(desk: Desk) -> None:
+    """A page may close its socket before its ``bye`` is there: the agent is told at once."""
+    async with desk.agent("alice") as alice, desk.customer() as customer:
+        await customer.bind()
+        await alice.receive("connect")
+        await customer.socket.close()
+        await desk.online(customer, 0)
+        for _ in range(2):
+            await customer.call("bye", servicer_id=alice.uid)
+        assert await alice.receive("disconnect") == {"member_id": customer.member_id}
+        await alice.nothing()
+
+
+@pytest_asyncio.fixture
+async def two_workers(tmp_path: Path, template: Template) -> AsyncIterator[Desk]:
+    """Two business processes, of which the one knows before the other that a socket is closed."""
+    template.copy(tmp_path / "kefu.db")
+    async with Stack(tmp_path, settings=SETTINGS, workers=2) as stack, Desk(stack) as desk:
+        yield desk
+
+
+async def test_sockets_that_close_while_somebody_is_given_to_them(two_workers: Desk) -> None:
+    """Whatever comes first, the close or the commit: nobody stays online by a closed socket."""
+    desk, few = two_workers, asyncio.Semaphore(8)
+
+    async with desk.agent("alice"), desk.agent("bob") as bob:
+        await bob.call("index/accepting", accepting=0)
+
+        async def taken(number: int, action: str, **params: Any) -> None:
+            async with few, desk.customer() as customer:
+                await customer.bind()
+
+                async def close() -> None:
+                    await asyncio.sleep(0.0005 * (number % 40))
+                    customer.socket.connection.transport.abort()
+
+                call = bob.call(action, member_id=customer.member_id, **params)
+                await asyncio.gather(call, close())
+
+        async def two_pages(number: int) -> None:
+            async with few, desk.customer() as one, desk.customer(one.member_id) as two:
+                await one.bind()
+                await two.bind()
+                one.socket.connection.transport.abort()
+                await asyncio.sleep(0.001 * (number % 4))
+                two.socket.connection.transport.abort()
+
+        await asyncio.gather(*(taken(n, "chat/bindMember") for n in range(60)))
+        await asyncio.gather(*(taken(n, "chat/answer", servicer_say="hello") for n in range(60)))
+        await asyncio.gather(*(two_pages(n) for n in range(60)))
+
+        def nobody() -> bool:
+            query = "SELECT member_id FROM servicer_member WHERE online = 1 OR client_id != ''"
+            return not desk.rows(query)
+
+        await desk.until(nobody)
 
 
 async def test_a_lost_customer_who_stays_away_is_reported_once(own_desk: Desk) -> None:

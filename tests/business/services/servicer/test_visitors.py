@@ -75,6 +75,21 @@ async def test_a_visitor_chats_and_turns_out_to_be_a_member(own_desk: Desk) -> N
         assert links[-1][1] == links[-2][0]
 
 
+async def test_an_answer_that_is_sent_again_after_the_merge(own_desk: Desk) -> None:
+    """Its first receipt was lost; the visitor has become a member meanwhile."""
+    async with own_desk.agent("alice") as alice, own_desk.customer() as page:
+        visitor = await become_visitor(own_desk, page)
+        await visitor.bind()
+        answer = {"member_id": visitor.member_id, "servicer_say": "yes", "client_msg_id": "once"}
+        first = await alice.call("chat/answer", **answer)
+        assert first["code"] == 0
+        async with own_desk.customer() as member:
+            await member.call("bind", client_id=member.client_id, visitor_token=visitor.token)
+            again = await alice.call("chat/answer", **answer)
+            assert (again["code"], again["data"]["id"]) == (0, first["data"]["id"])
+            assert await said(member) == ["yes"]
+
+
 async def test_a_token_that_is_no_visitors_moves_nothing(desk: Desk) -> None:
     """Nobody gets another member's messages; a bad token does not hinder the bind."""
     async with desk.customer() as one, desk.customer() as two, desk.customer() as page:

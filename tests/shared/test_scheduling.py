@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -29,7 +28,16 @@ def test_only_the_thread_that_asks_and_those_it_starts() -> None:
     with ThreadPoolExecutor(1) as thread:
         assert thread.submit(ask).result() == (os.SCHED_BATCH, os.SCHED_BATCH)
     assert policy() == os.SCHED_OTHER
-    assert threading.current_thread() is threading.main_thread()
+
+
+def test_another_policy_is_left_alone() -> None:
+    def ask() -> int:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        run_behind()
+        return policy()
+
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(ask).result() == os.SCHED_IDLE
 
 
 def test_a_sandbox_that_forbids_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
@@ -21,7 +21,7 @@ from .store import conversations, dialogues, pairs, replies
 from .store.agents import Agent
 from .store.conversations import Conversation
 from .store.dialogues import PUSH_TYPES, Content, ContentType, Side, Stored
-from .store.memory import keep, recall
+from .store.memory import remember, remembered
 from .store.pairs import Card, Known, Row
 from .store.writer import Key
 
@@ -104,7 +104,9 @@ class Say:
         site_id, member_id = self.site.site_id, self.card.member_id
         now = self.now.timestamp()
         sender = f"m{member_id}"
-        conversation, known = _look(connection, self.key, now)
+        found = _open(connection, self.key, now)
+        assert found is not None  # noqa: S101 - it is made
+        conversation, known = found
         if self.own_id and (before := dialogues.find_sent(connection, sender, self.own_id)):
             return Sent.before(before)
         chosen = choose(connection, conversation, known, self.agents, self.preferred)
@@ -112,7 +114,10 @@ class Say:
         if chosen and self.client_ids is None:
             if pair is None or not pair.is_online or not pair.is_agent_online:
                 return None
-        pushes = self._meet(connection, conversation, pair, chosen, now) if chosen else []
+        is_apart = bool(chosen) and _are_apart(pair, self.client_ids)
+        pushes = []
+        if chosen:
+            pushes = self._meet(connection, conversation, pair, chosen, now, is_apart=is_apart)
         conversation.member_time = int(now)
         conversation.name(self.card)
         row = dialogues.add(
@@ -137,8 +142,8 @@ class Say:
                 pushes += self._reply(connection, conversation, reply, chosen, to)
         if self.own_id:
             dialogues.note_sent(connection, sender, self.own_id, row["id"], bool(chosen), now)
-        if not chosen or not _are_apart(pair, self.client_ids):
-            keep(connection, self.key, (conversation, known))
+        if not is_apart:
+            remember(connection, self.key, found)
         return sent
 
     def _reply(
@@ -193,12 +198,14 @@ class Say:
         known: Known | None,
         chosen: int,
         now: float,
+        *,
+        is_apart: bool,
     ) -> list[Push]:
         """Connect the pair where it is not, and hand over what has waited; who is to be told."""
         pushes = []
         waiting = hand_over(connection, conversation, self.site, self.card.member_id, chosen)
         pair = None if known is None else known.row
-        if pair is None or _are_apart(known, self.client_ids):
+        if pair is None or is_apart:
             last = dialogues.last(connection, self.site.site_id, self.card.member_id)
             row = pairs.connect(
                 connection,
@@ -245,7 +252,7 @@ class Answer:
         site_id, member_id = self.agent.site_id, self.card.member_id
         now = self.now.timestamp()
         sender = f"a{self.agent.uid}"
-        found = _look(connection, self.key, now, make=self.is_known)
+        found = _open(connection, self.key, now, make=self.is_known)
         # A visitor's may be a member's by now, and what was said there was said.
         if self.own_id and (before := dialogues.find_sent(connection, sender, self.own_id)):
             return Sent.before(before)
@@ -259,7 +266,8 @@ class Answer:
         if self.client_ids is None and not is_online:
             return None
         conversation.name(self.card)
-        if _are_apart(pair, self.client_ids):
+        is_apart = _are_apart(pair, self.client_ids)
+        if is_apart:
             pairs.connect(
                 connection,
                 None if pair is None else pair.row,
@@ -288,24 +296,20 @@ class Answer:
         )
         if self.own_id:
             dialogues.note_sent(connection, sender, self.own_id, row["id"], reached, now)
-        if not _are_apart(pair, self.client_ids):
-            keep(connection, self.key, (conversation, known))
+        if not is_apart:
+            remember(connection, self.key, found)
         # Pushed whether anybody was there or not: somebody may have come before the commit, and
         # then read all that was stored before this.
         return Sent.of(row, reached, [push])
 
 
-_Course = tuple[Conversation, list[Known]]
-"""A locked conversation, and its pairs."""
+_Open = tuple[Conversation, list[Known]]
 
 
-@overload
-def _look(connection: Connection, key: Key, now: float) -> _Course: ...
-@overload
-def _look(connection: Connection, key: Key, now: float, *, make: bool) -> _Course | None: ...
-def _look(connection: Connection, key: Key, now: float, *, make: bool = True) -> _Course | None:
-    """Lock a conversation, as ``conversations.lock``."""
-    kept: _Course | None = recall(connection, key)
+def _open(connection: Connection, key: Key, now: float, *, make: bool = True) -> _Open | None:
+    """Lock a conversation; it and its pairs, as they were left by the message before, or are read.
+    None: there is none, and ``make`` is false."""
+    kept: _Open | None = remembered(connection, key)
     if kept is not None:
         return kept
     member_id, site_id = key

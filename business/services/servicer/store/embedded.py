@@ -46,9 +46,10 @@ READERS = 4
 
 CHECKPOINT_UNITS = 250
 CHECKPOINT_PAGES = 3000
-"""After so many units what is in the write-ahead log is moved to its place, while others go on. A
-commit that finds so many pages in the log does it itself, as SQLite does it after 1000, and all
-that are asked for meanwhile wait for it: the slowest of a hundred messages took a sixth longer."""
+"""After so many units what is in the write-ahead log is moved to its place, nearly all of it while
+others go on. A commit that finds so many pages in the log does it itself, as SQLite does it after
+1000, and all that are asked for meanwhile wait for it: the slowest of a hundred messages took a
+sixth longer."""
 
 MIGRATION_TIMEOUT = 60.0
 """Seconds that a process waits at start while another one migrates."""

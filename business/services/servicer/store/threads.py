@@ -1,7 +1,8 @@
 """Threads that run functions for an event loop.
 
 As ``concurrent.futures`` does it, whose futures, conditions and counters take as long as the
-statements of a message where one commit carries few of them.
+statements of a message where one commit carries few of them. Unlike those, they do not hold up the
+end of the process.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
+
+from .errors import StoreError
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -37,9 +40,18 @@ class Threads:
         self._name = name
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
+        self._closed = False
 
     def run(self, function: Callable[[A], T], argument: A) -> asyncio.Future[T]:
-        """Run a function; called on the event loop, on which its result arrives."""
+        """Run a function, unless its result is no longer wanted when its turn comes.
+
+        Called on the event loop, on which the result arrives.
+
+        Raises:
+            StoreError: after ``close``.
+        """
+        if self._closed:
+            raise StoreError("the store is closed")
         if not self._threads:
             self._start()
         loop = asyncio.get_running_loop()
@@ -49,6 +61,7 @@ class Threads:
 
     def close(self) -> None:
         """Let the threads end when they have done what they were given. Idempotent."""
+        self._closed = True
         for _ in self._threads:
             self._jobs.put(None)
         self._threads.clear()
@@ -62,14 +75,19 @@ class Threads:
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            result = error = None
-            try:
-                result = job.function(job.argument)
-            except BaseException as raised:
-                error = raised
-            with suppress(RuntimeError):  # the loop was closed meanwhile
-                job.loop.call_soon_threadsafe(_settle, job.future, result, error)
-            del job, result, error  # not kept until the next one comes
+            if not job.future.cancelled():
+                _run(job)
+            del job  # not kept until the next one comes
+
+
+def _run(job: _Job) -> None:
+    result = error = None
+    try:
+        result = job.function(job.argument)
+    except BaseException as raised:
+        error = raised
+    with suppress(RuntimeError):  # the loop was closed meanwhile
+        job.loop.call_soon_threadsafe(_settle, job.future, result, error)
 
 
 def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:

@@ -228,6 +228,30 @@ async def test_the_log_does_not_grow_while_others_write(
     assert log < stored
 
 
+async def test_a_log_that_cannot_be_moved(
+    embedded: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing else suffers, and the log says so."""
+
+    def refuse(connection: Connection) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(embedded_module, "CHECKPOINT_UNITS", 5)
+    monkeypatch.setattr(embedded_module, "_checkpoint", refuse)
+    for i in range(20):
+        await embedded.write(unit(str(i)))
+    assert len(await embedded.read(subjects)) == 20
+    await eventually(lambda: "checkpoint: disk I/O error" in caplog.text)
+
+
+async def test_a_closed_database_is_not_read(embedded: Database, path: Path) -> None:
+    """Nothing is opened again."""
+    await embedded.write(unit("x"))
+    await embedded.close()
+    with pytest.raises(StoreError, match="closed"):
+        await embedded.read(subjects)
+
+
 async def test_migrations_make_what_the_tables_say(database: Database) -> None:
     """Tables, columns and indexes."""
 

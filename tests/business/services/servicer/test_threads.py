@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 
+from business.services.servicer.store.errors import StoreError
 from business.services.servicer.store.threads import Threads
 from tests.support.timing import eventually, within
 
 
-@pytest.fixture
-def one() -> Iterator[Threads]:
+@pytest_asyncio.fixture
+async def one() -> AsyncIterator[Threads]:
     threads = Threads(1, "kefu-test")
     yield threads
     threads.close()
+    await eventually(lambda: not running())
 
 
 def running() -> list[str]:
@@ -53,15 +57,30 @@ async def test_several_run_at_the_same_time() -> None:
 
 
 async def test_nobody_waits_any_more(one: Threads) -> None:
-    """The caller has been cancelled: the function runs, and the next one too."""
-    go, ran = threading.Event(), threading.Event()
-    holding = one.run(lambda _: go.wait(10), None)
+    """What runs already is finished, what has not begun is left out."""
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: complaints.append(what))
+    go, begun, ran = threading.Event(), threading.Event(), threading.Event()
+
+    def hold(_: None) -> None:
+        begun.set()
+        go.wait(10)
+
+    holding = one.run(hold, None)
     waiting = one.run(lambda _: ran.set(), None)
+    await eventually(begun.is_set)
+    holding.cancel()
     waiting.cancel()
     go.set()
-    assert await within(holding)
-    assert await within(one.run(lambda _: ran.is_set(), None))
-    assert waiting.cancelled()
+    assert not await within(one.run(lambda _: ran.is_set(), None))
+    assert not complaints
+
+
+async def test_after_the_end_nothing_is_run(one: Threads) -> None:
+    assert await within(one.run(len, "four")) == 4
+    one.close()
+    with pytest.raises(StoreError, match="closed"):
+        one.run(len, "")
 
 
 def test_the_loop_is_closed_meanwhile() -> None:
@@ -79,6 +98,8 @@ def test_the_loop_is_closed_meanwhile() -> None:
     go.set()
     assert asyncio.run(again()) == 4
     threads.close()
+    while running():
+        time.sleep(0.01)
 
 
 async def test_nothing_is_kept_alive(one: Threads) -> None:

@@ -65,8 +65,8 @@ class TestLife:
 
     @pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="this system has no such policy")
     async def test_what_is_passed_on_runs_first(self, bench: Bench) -> None:
-        """Hooks do not interrupt the thread that passes messages on, nor the gateway; whether
-        there is a gateway when the process starts or not."""
+        """Hooks do not interrupt the thread that passes messages on, nor the gateway; also where
+        there is no gateway yet when the process starts."""
         bench.write("talk", ECHO)
         stack = bench.stack()
         async with stack.nothing_started():

@@ -213,7 +213,7 @@ class Say:
                 self.card,
                 site_id=self.site.site_id,
                 servicer_id=chosen,
-                client_id=next(iter(self.client_ids or ()), ""),
+                client_id=_first(self.client_ids),
                 now=now,
             )
             pushes.append(Push(agent_uid(chosen), frame("connect", arrival(row, last))))
@@ -274,7 +274,7 @@ class Answer:
                 self.card,
                 site_id=site_id,
                 servicer_id=self.agent.uid,
-                client_id=next(iter(self.client_ids or ()), ""),
+                client_id=_first(self.client_ids),
                 now=now,
             )
         # Whoever answers has read it; who has a socket has got it long before.
@@ -321,6 +321,12 @@ def _open(connection: Connection, key: Key, now: float, *, make: bool = True) ->
 
 def _of(known: Iterable[Known], servicer_id: int) -> Known | None:
     return next((pair for pair in known if pair.servicer_id == servicer_id), None)
+
+
+def _first(client_ids: Collection[str] | None) -> str:
+    """The socket that a pair is connected by; "" where there is none, or the gateways were not
+    asked."""
+    return next(iter(client_ids or ()), "")
 
 
 def _are_apart(pair: Known | None, client_ids: Collection[str] | None) -> bool:
@@ -436,9 +442,8 @@ class Messages:
             await self._ask(unit)
             sent = await write(unit.run, push, key=unit.key)
             assert sent is not None  # noqa: S101 - it knows
-            if unit.client_ids:
-                uid = customer_uid(unit.card.member_id)
-                confirm(self._servicer, uid, next(iter(unit.client_ids)))
+            if client_id := _first(unit.client_ids):
+                confirm(self._servicer, customer_uid(unit.card.member_id), client_id)
         if wait and pushed is not None:
             await pusher.settle(pushed)
             if pushed.done():

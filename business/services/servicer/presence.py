@@ -4,15 +4,14 @@ time to time."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from functools import partial
+from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
 from shared.errors import GatewayError
 
-from .push import agent_of
+from .push import agent_of, agent_uid
 from .sockets import Socket
 from .store import agents, pairs
 
@@ -35,9 +34,8 @@ async def repair(servicer: Servicer, prefix: str, clients: Sequence[OnlineClient
     """
     open_ids = {client.id for client in clients}
 
-    customers, staff = await _online_by(servicer, prefix)
-    work = [servicer.customers.closed(*row) for row in customers if row[0] not in open_ids]
-    work += [servicer.agents.closed(*row) for row in staff if row[0] not in open_ids]
+    online = await _online_by(servicer, prefix)
+    work = [servicer.closed(*row) for row in online if row[0] not in open_ids]
     for client in clients:
         if client.uid is None:
             continue
@@ -56,12 +54,7 @@ def confirm(servicer: Servicer, uid: str, client_id: str) -> None:
     Where it has closed meanwhile, its ``on_close`` may have come first and found no row that names
     it. So it is looked at once more, in the background, and is closed again if need be.
     """
-
-    async def look() -> None:
-        if not await _is_any_open(servicer, [client_id]):
-            await servicer.closed(client_id, uid)
-
-    servicer.pusher.run(look())
+    servicer.pusher.run(_look_at(servicer, client_id, uid))
 
 
 async def sweep(servicer: Servicer) -> None:
@@ -79,18 +72,14 @@ async def sweep(servicer: Servicer) -> None:
     for found in await servicer.database.read(query):
         for prefix, samples in found.items():
             if not await _is_any_open(servicer, samples):
-                await _look_at_each(servicer, prefix)
+                online = await _online_by(servicer, prefix)
+                await _run([_look_at(servicer, *row) for row in online])
 
 
-async def _look_at_each(servicer: Servicer, prefix: str) -> None:
-    async def look(client_id: str, closed: Callable[[], Awaitable[None]]) -> None:
-        if not await _is_any_open(servicer, [client_id]):
-            await closed()
-
-    customers, staff = await _online_by(servicer, prefix)
-    work = [look(row[0], partial(servicer.customers.closed, *row)) for row in customers]
-    work += [look(row[0], partial(servicer.agents.closed, *row)) for row in staff]
-    await _run(work)
+async def _look_at(servicer: Servicer, client_id: str, uid: str) -> None:
+    """Somebody is online by a socket: if it is closed, that is made good."""
+    if not await _is_any_open(servicer, [client_id]):
+        await servicer.closed(client_id, uid)
 
 
 async def _is_any_open(servicer: Servicer, client_ids: Sequence[str]) -> bool:
@@ -101,13 +90,17 @@ async def _is_any_open(servicer: Servicer, client_ids: Sequence[str]) -> bool:
         return True
 
 
-async def _online_by(
-    servicer: Servicer, prefix: str
-) -> tuple[list[tuple[str, str]], list[tuple[str, int]]]:
-    """Sockets of one gateway that somebody is online by: customers' with uid, agents' with id."""
-    return await servicer.database.read(
-        lambda c: (pairs.online_clients(c, prefix), agents.online_clients(c, prefix))
-    )
+async def _online_by(servicer: Servicer, prefix: str) -> list[tuple[str, str]]:
+    """Sockets of one gateway that somebody is online by, each with the uid."""
+
+    def query(connection: Connection) -> list[tuple[str, str]]:
+        staff = agents.online_clients(connection, prefix)
+        return [
+            *pairs.online_clients(connection, prefix),
+            *((client_id, agent_uid(servicer_id)) for client_id, servicer_id in staff),
+        ]
+
+    return await servicer.database.read(query)
 
 
 async def _run(work: Sequence[Coroutine[Any, Any, None]]) -> None:

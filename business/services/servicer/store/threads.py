@@ -31,7 +31,7 @@ class Threads:
     """Run functions in the order in which they are given.
 
     Args:
-        count: how many threads; each is started when the first function comes.
+        count: how many threads; they are started when the first function comes.
         name: of the threads.
     """
 

@@ -162,29 +162,31 @@ class Sessions:
         if not await self._servicer.captchas.is_right(captcha_id[:MAX_USERNAME], answer):
             raise Refused(WRONG_CAPTCHA)
 
-    async def log_in(self, uid: int, old_token: str, address: str) -> tuple[str, Login]:
+    async def log_in(
+        self, uid: int, old_token: str, address: str
+    ) -> tuple[str, Login, Login | None]:
         """Begin a login; the agent's logins of other browsers end.
 
         Args:
             uid: the agent.
             old_token: the cookie that came with the request, "" for none. If it is this agent's,
-                that login goes on under a new cookie.
+                that login goes on under a new cookie; another's ends.
             address: where from.
 
         Returns:
-            The new cookie's value, and the login.
+            The new cookie's value, the login, and another's that has ended.
         """
         token = secrets.token_urlsafe(32)
         now = self._servicer.now()
         expire_time = int(now + self.lifetime)
         old_hash = _hash(old_token) if old_token else ""
-        login = await self._servicer.database.write(
+        login, ended = await self._servicer.database.write(
             lambda connection: store.log_in(
                 connection, uid, _hash(token), old_hash, expire_time, address, now
             )
         )
         self._cache.clear()
-        return token, login
+        return token, login, ended
 
     async def change_password(self, visitor: Visitor, old: str, new: str) -> None:
         """Change an agent's password; the agent's other logins end.

@@ -88,11 +88,9 @@ async def _begin(call: Call, account: Account, door: Door) -> str:
     if door is AGENT:
         await servicer.agents.others(account.uid)  # before anything is changed
     old = call.servicer.web.cookie(call.request, door.cookie)
-    before = await servicer.sessions.find(old, door.role)
-    if before is not None and before.agent.uid != account.uid:
-        # This browser is no longer that one's: whoever wrote there now would do so as this one.
-        await _end(call, old, door)
-    token, begun = await servicer.sessions.log_in(account.uid, old, call.address)
+    token, begun, ended = await servicer.sessions.log_in(account.uid, old, call.address)
+    # This browser is no longer that one's: whoever wrote there now would do so as this one.
+    _left(call, ended, door)
     if door is AGENT:
         await servicer.agents.put_out_others(begun)
     return token
@@ -102,14 +100,14 @@ async def _logout(call: Call, door: Door) -> Any:
     response = web.Response(status=302, headers={"Location": door.login_path})
     if is_foreign(call.request):
         return response
-    await _end(call, call.servicer.web.cookie(call.request, door.cookie), door)
+    cookie = call.servicer.web.cookie(call.request, door.cookie)
+    _left(call, await call.servicer.sessions.log_out(cookie), door)
     response.del_cookie(door.cookie, path="/", httponly=True, samesite="Lax")
     return response
 
 
-async def _end(call: Call, cookie: str, door: Door) -> None:
-    """End a login; the sockets that were bound under it get nothing any more."""
-    ended: Login | None = await call.servicer.sessions.log_out(cookie)
+def _left(call: Call, ended: Login | None, door: Door) -> None:
+    """A login has ended: the sockets that were bound under it get nothing any more."""
     if ended is not None and door is AGENT:
         call.servicer.pusher.run(call.servicer.agents.left(ended))
 

@@ -269,17 +269,20 @@ def log_in(
     expire_time: int,
     address: str,
     now: float,
-) -> Login:
+) -> tuple[Login, Login | None]:
     """Make the only session of an agent; the others end.
 
     Args:
         uid: the agent.
         token_hash: of the new cookie.
         old_hash: of the cookie that this browser had, "" for none: if it is a session of the same
-            agent, that session goes on under the new cookie.
+            agent, that session goes on under the new cookie; another's ends.
         expire_time: Unix time.
         address: where from.
         now: Unix time.
+
+    Returns:
+        The session, and another's that has ended.
     """
     old = find_login(connection, old_hash) if old_hash else None
     mine = session.c.uid == uid
@@ -287,7 +290,9 @@ def log_in(
         connection.execute(delete(session).where(mine, session.c.id != old.id))
         changes = {"token_hash": token_hash, "expire_time": expire_time, "address": address}
         connection.execute(update(session).where(session.c.id == old.id).values(**changes))
-        return Login(old.id, uid, expire_time)
+        return Login(old.id, uid, expire_time), None
+    if old is not None:
+        log_out(connection, old.id)
     connection.execute(delete(session).where(mine | (session.c.expire_time <= int(now))))
     values = {
         "uid": uid,
@@ -298,7 +303,7 @@ def log_in(
     }
     made = connection.execute(insert(session), values).inserted_primary_key
     assert made is not None  # noqa: S101 - the table has a primary key
-    return Login(made[0], uid, expire_time)
+    return Login(made[0], uid, expire_time), old
 
 
 def log_out(connection: Connection, session_id: int) -> None:
